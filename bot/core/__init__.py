@@ -1,0 +1,1 @@
+"""Pure values and functions: no network, no database, no model, no clock."""

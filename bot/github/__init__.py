@@ -1,0 +1,1 @@
+"""The GitHub side: App authentication, reads through PyGithub, writes through httpx."""

@@ -1,0 +1,116 @@
+"""Settings: the only reader of the environment. Everything else gets a `Settings` passed down."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.errors import UserError
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. Environment names are `LABELWRIGHT_` + the upper-case field name;
+    `DATABASE_URL` is read without the prefix, as every platform spells it so."""
+
+    model_config = SettingsConfigDict(env_prefix="LABELWRIGHT_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(
+        default=Path("~/.local/share/labelwright"),
+        description="Embedded database, bundles and artefacts live here",
+    )
+    database_url: str | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL 15+ with pgvector; embedded server under the data directory if unset",
+    )
+    github_api_url: str = Field(
+        default="https://api.github.com", description="REST API of GitHub or GHES"
+    )
+    github_app_id: int | None = Field(default=None, description="Id of the GitHub App")
+    github_private_key: SecretStr | None = Field(default=None, description="PEM of the App's key")
+    github_private_key_file: Path | None = Field(
+        default=None, description="File with that PEM instead"
+    )
+    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated; the first signs, all verify, so that one can be rotated",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the receiver listens on")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port the receiver listens on")
+    bundle: Path | None = Field(
+        default=None,
+        description="Directory of the bundle to serve; `<data_dir>/bundles/base` if unset",
+    )
+    backend: Literal["int8", "fp32"] = Field(
+        default="int8", description="Which graph of the bundle serves"
+    )
+    encoder_threads: int = Field(default=1, ge=1, description="Threads of one encoder session")
+    worker_concurrency: int = Field(default=4, ge=1, description="Jobs a worker runs at once")
+    write_interval: float = Field(
+        default=1.0,
+        ge=0,
+        description="Seconds between two writes to one installation (GitHub asks for 1)",
+    )
+    settling_days: float = Field(
+        default=7.0, ge=0, description="Days after which the labels of an issue count as settled"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Log level"
+    )
+
+    @field_validator("webhook_secrets", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("data_dir", "github_private_key_file", "bundle", mode="after")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return value.expanduser() if value is not None else None
+
+    @property
+    def bundle_dir(self) -> Path:
+        return self.bundle or self.data_dir / "bundles" / "base"
+
+    @cached_property
+    def private_key(self) -> str:
+        """The App's PEM, from whichever of the two settings names it."""
+        if self.github_private_key is not None:
+            return self.github_private_key.get_secret_value()
+        if self.github_private_key_file is not None:
+            try:
+                return self.github_private_key_file.read_text()
+            except OSError as error:
+                raise UserError(
+                    f"LABELWRIGHT_GITHUB_PRIVATE_KEY_FILE: cannot read {self.github_private_key_file}: "
+                    f"{error.strerror}"
+                ) from error
+        raise UserError(
+            "Set LABELWRIGHT_GITHUB_PRIVATE_KEY_FILE to the PEM file that GitHub gave you for the App"
+        )
+
+    def require_app_id(self) -> int:
+        if self.github_app_id is None:
+            raise UserError("Set LABELWRIGHT_GITHUB_APP_ID to the id on the App's settings page")
+        return self.github_app_id
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment, with `overrides` on top.
+
+    Raises:
+        UserError: a value is unusable; the message names the variable.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0]) if first["loc"] else "?"
+        name = field if field == "DATABASE_URL" else f"LABELWRIGHT_{field.upper()}"
+        raise UserError(f"{name}: {first['msg']}") from None

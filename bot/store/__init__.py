@@ -1,0 +1,1 @@
+"""PostgreSQL: tables, migrations, one module per noun."""

@@ -1,0 +1,1 @@
+"""The webhook receiver and its health. Never imports a model."""

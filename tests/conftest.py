@@ -1,0 +1,7 @@
+"""Fixtures live in `tests/fixtures`, one module per real part."""
+
+pytest_plugins = [
+    "tests.fixtures.database",
+    "tests.fixtures.bundle",
+    "tests.fixtures.sandbox",
+]
