@@ -30,7 +30,7 @@ class Keep:
         return self.head + self.tail + self.errors + (2 if self.errors else 1)
 
 
-CODE = Keep(head=12, tail=3, errors=2)
+CODE = Keep(head=8, tail=2, errors=2)
 _RUNS: dict[Kind, Keep] = {
     "frame": Keep(head=2, tail=3),
     "log": Keep(head=3, tail=3, errors=2),
@@ -53,7 +53,7 @@ _PIN = re.compile(
     r"|\W{0,6}\w[\w ()/.\-]{0,40}:(?: .{0,120})?$"
     r"|\w[\w.\-]{0,60} = \S.{0,120}$"
 )
-_HAS_VERSION = re.compile(r"\d\.\d|==|^[A-Z][A-Z0-9_]{2,40}=")
+_HAS_VERSION = re.compile(r"\d\.\d|==|^[A-Z][A-Z0-9_]{2,40}=|^\w{1,40}:\d+$")
 _ERROR = re.compile(r"(?:\b|(?<=[a-z]))(?:Error|Exception|panic|FATAL|FAILED|fatal|error)\b")
 _DIGITS = re.compile(r"\d+")
 

@@ -48,8 +48,9 @@ _STAMP = re.compile(
     r"\b\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?:Z|\s?[+-]\d\d:?\d\d)?\b"
     r"|\b\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\b"
 )
-_DECIMAL = re.compile(r"\b(\d{1,9}\.\d\d)\d++")
+_DECIMAL = re.compile(r"(?<![\w.])(\d{1,9}\.\d\d)\d{2,}+(?![\w.])")
 _NUMBER = re.compile(r"\b\d{5,}+\b")
+_DIGIT = re.compile(r"\d")
 _NUMBERS = re.compile(r"(?:[-+]?\d[\d.]{0,20}[,;\s]{1,4}){5,}+[-+]?\d[\d.]{0,20}")
 _PATH = re.compile(r"(?:(?<![\w/.])[A-Za-z]:)?(?:[\\/]{1,2}[\w.@~+-]{1,100}){3,}+")
 
@@ -59,13 +60,12 @@ def clean_characters(text: str) -> str:
     text = _NEWLINES.sub("\n", _ANSI.sub("", text))
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    if not text.isprintable():
-        text = "".join(c for c in text if c in "\n\t" or c.isprintable() or not _invisible(c))
-    return _SPACES.sub(_one_space_or_indent, text)
+    unwanted = {ord(c): None for c in set(text) if not c.isprintable() and _invisible(c)}
+    return _SPACES.sub(_one_space_or_indent, text.translate(unwanted) if unwanted else text)
 
 
 def _invisible(character: str) -> bool:
-    return unicodedata.category(character) in _INVISIBLE
+    return character not in "\n\t" and unicodedata.category(character) in _INVISIBLE
 
 
 def _one_space_or_indent(match: re.Match[str]) -> str:
@@ -119,8 +119,9 @@ def shorten_values(line: str) -> str:
     """Hashes, addresses, time stamps, long numbers and paths, which cost tokens and say nothing."""
     if len(line) >= 60:
         line = _BLOB.sub(_blob, line)
-    line = _PATH.sub(_path_tail, line)
-    if not any(map(str.isdigit, line)):
+    if "/" in line or "\\" in line:
+        line = _PATH.sub(_path_tail, line)
+    if not _DIGIT.search(line):
         return line
     line = _STAMP.sub("", _UUID.sub("hash", line))
     line = _HASH.sub("hash", _ADDRESS.sub("0x", line))

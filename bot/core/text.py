@@ -28,11 +28,12 @@ TEXT_VERSION = 1
 MAX_RAW = 100_000
 MAX_TITLE = 300
 MAX_BODY = 6_000
+MAX_CODE_LINE = 200
 _MAX_PASSES = 6
 _QUOTE = Keep(head=3, tail=0)
 
 _FENCE = re.compile(r"[\s>]{0,20}(`{3,}|~{3,})\s*([\w+#.-]{0,20})[^`]*$")
-_HEADING = re.compile(r"\s{0,3}(#{1,6})\s*+([^#\s].*?)[\s#]*$")
+_HEADING = re.compile(r"\s{0,3}(#{1,6})\s*+([^#\s].*)")
 _BOLD_LINE = re.compile(r"\s*(\*\*|__)([^*_]{2,80})\1\s*:?\s*$")
 _OUR_HEADING = re.compile(r"(##?) \S")
 _TICKED = re.compile(r"\s*[-*+] \[[xX]\]\s*(.*)$")
@@ -40,7 +41,7 @@ _UNTICKED = re.compile(r"\s*[-*+] \[ ?\]")
 _RULE = re.compile(r"(?!\.\.\.$)[\s\W_]*$")
 _QUOTED = re.compile(r"\s{0,8}>")
 _EMPHASIS = re.compile(r"\*{2,}+|`+|(?<!\w)_{1,2}(?=\S)|(?<=[^\s_])_{1,2}(?!\w)")
-_PLAIN = re.compile(r"[^\w ,;:?]+")
+_NOT_A_WORD = re.compile(r"[^a-z]+")
 _PLACEHOLDERS = frozenset({"_no response_", "no response", "n/a", "na", "none", "none.", "nothing"})
 _SHORT_CHOICE = 5
 
@@ -76,7 +77,8 @@ def _settle(text: str, once: Callable[[str], str]) -> str:
 
 
 def _plain(text: str, once: Callable[[str], str]) -> str:
-    words = re.sub(r"[^a-z ]+", " ", text.lower()).split()
+    """The bare ASCII words of a text; nothing where even they would not stay as they are."""
+    words = _NOT_A_WORD.sub(" ", text.lower()).split()
     plain = " ".join(words)[:MAX_TITLE].strip()
     return plain if once(plain) == plain else ""
 
@@ -120,9 +122,13 @@ def _blocks(lines: Iterable[str]) -> Iterator[_Block]:
 
 def _code(block: _Block) -> list[str]:
     cut = [line[:MAX_LINE].rstrip() for line in block.lines if not _RULE.match(line)]
-    short = [shorten_values(read_links(line)).replace("```", "") for line in collapse(cut)]
+    short = [_code_line(line) for line in collapse(cut)]
     lines = [line.rstrip() for line in crop(short, CODE) if line.strip()]
     return ["```" + (block.language or ""), *lines, "```"] if lines else []
+
+
+def _code_line(line: str) -> str:
+    return shorten_values(read_links(line)).replace("```", "")[:MAX_CODE_LINE]
 
 
 def _prose(lines: list[str]) -> list[str]:
@@ -155,7 +161,7 @@ def _typed(line: str) -> str | None:
         # "- [x] Bug report" is a choice; "- [x] I have searched the issues" is the form talking.
         return f"- {ticked[1]}" if len(ticked[1].split()) <= _SHORT_CHOICE else None
     if heading := _HEADING.match(line):
-        return ("# " if len(heading[1]) <= 2 else "## ") + heading[2]
+        return ("# " if len(heading[1]) <= 2 else "## ") + heading[2].rstrip(" #")
     if bold := _BOLD_LINE.match(line):
         return f"## {bold[2].strip(' :')}"
     return None if _RULE.match(line) else line
