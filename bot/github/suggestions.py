@@ -1,0 +1,150 @@
+"""GitHub's own label suggestions (public preview), where the repository has them.
+
+Only asked for where the list of suggestions answers; elsewhere `suggest` could be taken for a plain add.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bot.errors import Ignore
+from bot.github.addresses import of_issue
+from bot.github.payloads import label_from, may
+from bot.github.reads import Reader, rows_of
+from bot.github.writes import Writer
+
+log = logging.getLogger(__name__)
+
+LONGEST_RATIONALE = 280
+
+Confidence = Literal["low", "medium", "high"]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A label for a maintainer to approve, and why."""
+
+    label: str
+    rationale: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """`supported` is false where the repository lacks the feature; then nothing was written."""
+
+    supported: bool
+    suggested: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    """(label, reason)"""
+
+
+def suggest(
+    reader: Reader,
+    writer: Writer,
+    full_name: str,
+    number: int,
+    wanted: Sequence[Suggestion],
+    *,
+    present: frozenset[str],
+) -> Suggested:
+    """Suggest each label once: not again where it is on the issue, pending, or was dismissed.
+
+    Args:
+        present: labels on the issue now.
+    """
+    earlier = _earlier(reader, full_name, number)
+    if earlier is None:
+        return Suggested(supported=False)
+    kept, skipped = _sorted_out(wanted, earlier=earlier, present=present)
+    if kept:
+        _post(writer, full_name, number, kept, present=present)
+    return Suggested(True, tuple(one.label for one in kept), tuple(skipped))
+
+
+def _earlier(reader: Reader, full_name: str, number: int) -> dict[str, str] | None:
+    """Label (case-folded) -> state of its latest suggestion; None where the feature is missing."""
+    doing = f"read the suggestions of {full_name}#{number}"
+    try:
+        first, *rest = reader.pages(
+            of_issue(full_name, number, "suggestions"),
+            doing=doing,
+            permission="issues: read",
+            params={"state": "all", "action": "add_label"},
+        )
+    except Ignore:
+        return None
+    rows = [row for answer in (first, *rest) for row in rows_of(answer, doing=doing)]
+    named = [(may(row, "target_value", str, ""), may(row, "state", str, "")) for row in rows]
+    return {name.casefold(): state for name, state in named if name}
+
+
+def _sorted_out(
+    wanted: Sequence[Suggestion], *, earlier: dict[str, str], present: frozenset[str]
+) -> tuple[list[Suggestion], list[tuple[str, str]]]:
+    on_issue = {name.casefold() for name in present}
+    kept: list[Suggestion] = []
+    skipped: list[tuple[str, str]] = []
+    for one in wanted:
+        state = earlier.get(one.label.casefold())
+        if one.label.casefold() in on_issue:
+            skipped.append((one.label, "is on the issue already"))
+        elif state is not None:
+            skipped.append((one.label, f"was suggested before ({state})"))
+        else:
+            kept.append(one)
+    return kept, skipped
+
+
+def _post(
+    writer: Writer,
+    full_name: str,
+    number: int,
+    kept: Sequence[Suggestion],
+    *,
+    present: frozenset[str],
+) -> None:
+    answer = writer.send(
+        "POST",
+        of_issue(full_name, number, "labels"),
+        doing=f"suggest labels for {full_name}#{number}",
+        permission="issues: write",
+        document={"labels": [_row(one) for one in kept]},
+    )
+    _take_back(writer, full_name, number, answer.body, kept=kept, present=present)
+
+
+def _row(one: Suggestion) -> dict[str, Any]:
+    return {
+        "name": one.label,
+        "rationale": one.rationale[:LONGEST_RATIONALE],
+        "suggest": True,
+        "confidence": one.confidence,
+    }
+
+
+def _take_back(
+    writer: Writer,
+    full_name: str,
+    number: int,
+    body: object,
+    *,
+    kept: Sequence[Suggestion],
+    present: frozenset[str],
+) -> None:
+    """A suggestion that GitHub put on the issue outright is taken off: nobody approved it."""
+    rows = body if isinstance(body, list) else []
+    names = {label_from(row).name for row in rows} - present
+    asked = {one.label.casefold() for one in kept}
+    for name in sorted(name for name in names if name.casefold() in asked):
+        log.warning("%s#%d: a suggested label was set outright, taking it off", full_name, number)
+        writer.send(
+            "DELETE",
+            of_issue(full_name, number, "labels", name),
+            doing=f"take a label off {full_name}#{number}",
+            permission="issues: write",
+            allow=(404,),
+        )
