@@ -1,0 +1,90 @@
+"""What counts as truth: from label provenance to known pairs, +1 human yes, -1 human no, 0 unknown.
+
+Unknown is never a negative. A label set by us, by another bot or by a form teaches nothing about
+itself; an issue that nobody labelled teaches nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.core.families import families_of
+from bot.core.types import LabelEvent
+
+KnownPairs: TypeAlias = NDArray[np.int8]
+"""[issues, labels] (or one row of it): +1 positive, -1 negative, 0 unknown."""
+
+
+def known_row(
+    labels: Sequence[str],
+    *,
+    current: Collection[str] = (),
+    events: Sequence[LabelEvent] = (),
+    removed: Collection[str] = (),
+    families: Mapping[str, str] | None = None,
+    exclusive: Sequence[Sequence[str]] = (),
+    settled: bool = True,
+) -> KnownPairs:
+    """What one issue teaches about `labels` (the learnable ones), int8 [L].
+
+    `current`: labels it carries now; those without an event count as set by a human (histories
+    read without provenance). `events`: what is known of who added or removed what; the latest
+    event of a label tells. `removed`: labels known to be taken off by a human, without event.
+    `families`: label -> family, `families_of(labels)` if not given. `settled`: the settling days
+    have passed, so that the absence of a sibling label is a human's choice and not haste.
+
+    Only learnable labels speak for their family: `duplicate` or `needs-triage` on an issue says
+    nothing about whether it is a bug.
+    """
+    chosen, refused, foreign = _by_provenance(current, events, removed)
+    families = families if families is not None else families_of(labels)
+    answered = {families[x] for x in labels if x in chosen}
+    ruled_out = _ruled_out(chosen, exclusive)
+    row = np.zeros(len(labels), dtype=np.int8)
+    for j, label in enumerate(labels):
+        left_out = settled and label not in foreign and families[label] in answered
+        if label in chosen:
+            row[j] = 1
+        elif label in refused or label in ruled_out or left_out:
+            row[j] = -1
+    return row
+
+
+def known_pairs(
+    label_sets: Sequence[Collection[str]],
+    labels: Sequence[str],
+    *,
+    families: Mapping[str, str] | None = None,
+    exclusive: Sequence[Sequence[str]] = (),
+) -> KnownPairs:
+    """`known_row` of every issue of a settled history without events, int8 [n, L]."""
+    rows = [
+        known_row(labels, current=s, families=families, exclusive=exclusive) for s in label_sets
+    ]
+    return np.array(rows, dtype=np.int8).reshape(len(label_sets), len(labels))
+
+
+def _by_provenance(
+    current: Collection[str], events: Sequence[LabelEvent], removed: Collection[str]
+) -> tuple[set[str], set[str], set[str]]:
+    """(set by a human, removed by a human, touched last by someone who is no evidence)."""
+    latest = {event.label: event for event in sorted(events, key=lambda event: event.at)}
+    human = {name: event for name, event in latest.items() if event.actor_kind == "human"}
+    chosen = {name for name, event in human.items() if event.added}
+    chosen |= {name for name in current if name not in latest}
+    refused = {name for name, event in human.items() if not event.added}
+    refused |= {name for name in removed if name not in human} - chosen
+    return chosen, refused, latest.keys() - human.keys() - refused
+
+
+def _ruled_out(chosen: Collection[str], exclusive: Sequence[Sequence[str]]) -> set[str]:
+    return {
+        label
+        for group in exclusive
+        for label in group
+        if any(other in chosen for other in group if other != label)
+    }
