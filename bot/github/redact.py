@@ -17,7 +17,7 @@ _SECRETS = (
     ),
     # in headers as text, as a dict's repr or as bytes: whatever follows the name, up to its end
     re.compile(
-        r"(?P<keep>authorization(?P<q>b?['\"])?\s*[:=,]\s*b?(?P<open>['\"])?)"
+        r"(?P<keep>authorization(?:['\"])?\s*[:=,]\s*(?:b?['\"])?)"
         r"(?:(?:bearer|token|basic)\s+)?[^\s'\",;}\]]+",
         re.IGNORECASE,
     ),
