@@ -41,7 +41,7 @@ def _masked(found: re.Match[str]) -> str:
     return f"{found.groupdict().get('keep') or ''}{MASK}"
 
 
-class RedactingFilter(logging.Filter):
+class RedactSecrets(logging.Filter):
     """Masks the finished message and a traceback of a record. Lets every record through."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -63,6 +63,6 @@ def install_redaction(logger: logging.Logger | None = None) -> None:
     On handlers, for a filter on a logger does not see the records of its children.
     """
     for handler in (logger or logging.getLogger()).handlers:
-        if not any(isinstance(known, RedactingFilter) for known in handler.filters):
-            handler.addFilter(RedactingFilter())
+        if not any(isinstance(known, RedactSecrets) for known in handler.filters):
+            handler.addFilter(RedactSecrets())
     logging.getLogger("github.Requester").setLevel(logging.INFO)  # its debug log holds bodies

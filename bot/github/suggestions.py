@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bot.errors import Ignore
-from bot.github.addresses import of_issue
+from bot.github.addresses import in_repository, of_issue
 from bot.github.payloads import label_from, may
 from bot.github.reads import Reader, rows_of
 from bot.github.writes import Writer
@@ -59,10 +59,12 @@ def suggest(
     earlier = _earlier(reader, full_name, number)
     if earlier is None:
         return Suggested(supported=False)
-    kept, skipped = _sorted_out(wanted, earlier=earlier, present=present)
+    new, skipped = _sorted_out(wanted, earlier=earlier, present=present)
+    kept = [one for one in new if _exists(reader, full_name, one.label)]
     if kept:
         _post(writer, full_name, number, kept, present=present)
-    return Suggested(True, tuple(one.label for one in kept), tuple(skipped))
+    gone = [(one.label, "the repository has no such label") for one in new if one not in kept]
+    return Suggested(True, tuple(one.label for one in kept), (*skipped, *gone))
 
 
 def _earlier(reader: Reader, full_name: str, number: int) -> dict[str, str] | None:
@@ -80,6 +82,14 @@ def _earlier(reader: Reader, full_name: str, number: int) -> dict[str, str] | No
     rows = [row for answer in (first, *rest) for row in rows_of(answer, doing=doing)]
     named = [(may(row, "target_value", str, ""), may(row, "state", str, "")) for row in rows]
     return {name.casefold(): state for name, state in named if name}
+
+
+def _exists(reader: Reader, full_name: str, name: str) -> bool:
+    """Asked first, for a suggestion taken for an add would create the label."""
+    address = in_repository(full_name, "labels", name)
+    doing = f"read a label of {full_name}"
+    answer = reader.get(address, doing=doing, permission="issues: read", allow=(404,))
+    return answer.status != 404
 
 
 def _sorted_out(
