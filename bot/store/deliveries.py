@@ -1,0 +1,23 @@
+"""Webhook deliveries: read them back, and say how each ended. Storing them is `bot.store.inbox`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from bot.store.tables import Delivery
+
+Status = Literal["done", "ignored", "failed"]
+
+
+def get(session: Session, delivery_id: int) -> Delivery | None:
+    return session.get(Delivery, delivery_id)
+
+
+def finish(session: Session, delivery_id: int, *, status: Status, outcome: str) -> None:
+    """Say how a delivery ended; `outcome` is for an operator and holds no text of an issue."""
+    session.execute(
+        update(Delivery).where(Delivery.id == delivery_id).values(status=status, outcome=outcome)
+    )

@@ -1,0 +1,61 @@
+"""What we did on GitHub. Planned before it is tried, so that a crash leaves a trace to follow."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from bot.store.tables import Effect
+
+Kind = Literal["add", "remove", "suggest", "comment"]
+Status = Literal["done", "failed", "skipped"]
+
+
+def plan(
+    session: Session,
+    issue_id: int,
+    *,
+    kind: Kind,
+    label: str = "",
+    decision_id: int | None = None,
+    detail: str = "",
+) -> int:
+    """Write down what is about to be done. The same effect of the same decision is one row.
+
+    Returns:
+        The id of the effect, new or found.
+    """
+    statement = insert(Effect).values(
+        issue_id=issue_id, decision_id=decision_id, kind=kind, label=label, detail=detail
+    )
+    returned = session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["decision_id", "kind", "label"], set_={"detail": detail}
+        ).returning(Effect.id)
+    )
+    return returned.scalar_one()
+
+
+def finish(
+    session: Session, effect_id: int, *, status: Status, detail: str = "", waited_s: float = 0.0
+) -> None:
+    """Say how it went; `waited_s` is what the spacing of writes cost of it, in seconds."""
+    session.execute(
+        update(Effect)
+        .where(Effect.id == effect_id)
+        .values(status=status, detail=detail, waited_s=waited_s, done_at=func.clock_timestamp())
+    )
+
+
+def get(session: Session, effect_id: int) -> Effect | None:
+    return session.get(Effect, effect_id)
+
+
+def of_issue(session: Session, issue_id: int) -> list[Effect]:
+    """All effects on an issue, oldest first."""
+    return list(
+        session.scalars(select(Effect).where(Effect.issue_id == issue_id).order_by(Effect.id))
+    )

@@ -1,0 +1,109 @@
+"""Issues as last seen, with their text as filed where it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, case, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from bot.core import types
+from bot.store.tables import Issue
+
+_ALWAYS_FRESH = (
+    "author_association",
+    "state",
+    "locked",
+    "closed_at",
+    "labels",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredIssue:
+    """An issue as the store knows it; `as_filed` says whether the text is what was first written."""
+
+    id: int
+    number: int
+    title: str
+    body: str
+    as_filed: bool
+    author: str
+    author_is_bot: bool
+    author_association: str
+    state: str
+    locked: bool
+    is_pull_request: bool
+    created_at: datetime
+    closed_at: datetime | None
+    labels: frozenset[str]
+
+
+def upsert(session: Session, repository_id: int, issue: types.Issue, *, as_filed: bool) -> int:
+    """Store what GitHub says of an issue. Text as filed is never overwritten, not even by itself.
+
+    Returns:
+        The id of the issue in the store.
+    """
+    statement = insert(Issue).values(
+        repository_id=repository_id,
+        number=issue.number,
+        github_id=issue.github_id,
+        title=issue.title,
+        body=issue.body,
+        as_filed=as_filed,
+        author=issue.author,
+        author_is_bot=issue.author_is_bot,
+        author_association=issue.author_association,
+        state=issue.state,
+        locked=issue.locked,
+        is_pull_request=issue.is_pull_request,
+        created_at=issue.created_at,
+        closed_at=issue.closed_at,
+        labels=sorted(issue.labels),
+    )
+    new = statement.excluded
+    fresh = {name: new[name] for name in _ALWAYS_FRESH}
+    text = {
+        name: case((Issue.as_filed, Issue.__table__.c[name]), else_=new[name])
+        for name in ("title", "body")
+    }
+    returned = session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["repository_id", "number"],
+            set_={**fresh, **text, "as_filed": Issue.as_filed | new.as_filed},
+        ).returning(Issue.id)
+    )
+    return returned.scalar_one()
+
+
+def get(session: Session, issue_id: int) -> StoredIssue | None:
+    return next(_stored(session, Issue.id == issue_id), None)
+
+
+def by_number(session: Session, repository_id: int, number: int) -> StoredIssue | None:
+    return next(
+        _stored(session, (Issue.repository_id == repository_id) & (Issue.number == number)), None
+    )
+
+
+def history(session: Session, repository_id: int) -> list[StoredIssue]:
+    """All issues of a repository, oldest first. Pull requests are among them, marked."""
+    return list(_stored(session, Issue.repository_id == repository_id))
+
+
+def set_labels(session: Session, issue_id: int, labels: Iterable[str]) -> None:
+    """The labels an issue bears now."""
+    row = session.get_one(Issue, issue_id)
+    row.labels = sorted(labels)
+    session.flush()
+
+
+def _stored(session: Session, condition: ColumnElement[bool]) -> Iterator[StoredIssue]:
+    names = [field.name for field in fields(StoredIssue)]
+    statement = select(*(Issue.__table__.c[name] for name in names)).where(condition)
+    for row in session.execute(statement.order_by(Issue.created_at, Issue.number)).mappings():
+        yield StoredIssue(**{**row, "labels": frozenset(row["labels"])})

@@ -1,0 +1,89 @@
+"""Issue vectors, keyed by issue, bundle, backend and text version.
+
+Goes below SQLAlchemy, to PostgreSQL's binary format: ten thousand vectors are read in a blink.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import psycopg
+from sqlalchemy.orm import Session
+
+from bot.store.connection import raw_connection
+
+Row = tuple[int, np.ndarray]
+"""Issue id, float32 vector."""
+
+_HEADER = struct.Struct("!hh")  # dimension, unused: pgvector's send format
+_FIND = """
+    SELECT issue_id, embedding FROM vectors
+    WHERE issue_id = ANY(%s) AND bundle = %s AND backend = %s AND text_version = %s
+"""
+_MISSING = """
+    SELECT wanted FROM unnest(%s::bigint[]) WITH ORDINALITY AS w(wanted, place)
+    WHERE NOT EXISTS (
+        SELECT FROM vectors
+        WHERE issue_id = wanted AND bundle = %s AND backend = %s AND text_version = %s
+    )
+    ORDER BY place
+"""
+_MERGE = """
+    INSERT INTO vectors (issue_id, bundle, backend, text_version, embedding)
+    SELECT DISTINCT ON (issue_id) issue_id, %s, %s, %s, embedding FROM incoming_vectors
+    ON CONFLICT (issue_id, bundle, backend, text_version)
+    DO UPDATE SET embedding = excluded.embedding
+"""
+
+
+def save(
+    session: Session, rows: Iterable[Row], *, bundle: str, backend: str, text_version: int
+) -> None:
+    """Store vectors; one that is there already is replaced."""
+    connection = raw_connection(session)
+    connection.execute(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_vectors"
+        " (issue_id bigint, embedding vector) ON COMMIT DELETE ROWS"
+    )
+    copy_in = "COPY incoming_vectors FROM STDIN (FORMAT binary)"
+    with connection.cursor() as cursor, cursor.copy(copy_in) as copy:
+        copy.write(_copy_header())
+        for issue_id, vector in rows:
+            copy.write(_copy_row(issue_id, vector))
+        copy.write(b"\xff\xff")
+    connection.execute(_MERGE, (bundle, backend, text_version))
+    connection.execute("TRUNCATE incoming_vectors")
+
+
+def load(
+    session: Session, issue_ids: Sequence[int], *, bundle: str, backend: str, text_version: int
+) -> dict[int, np.ndarray]:
+    """Issue id -> float32 vector [dim]; issues without one are absent."""
+    key = (list(issue_ids), bundle, backend, text_version)
+    with raw_connection(session).cursor(binary=True) as cursor:
+        return dict(_decoded(cursor.execute(_FIND, key)))
+
+
+def missing(
+    session: Session, issue_ids: Sequence[int], *, bundle: str, backend: str, text_version: int
+) -> list[int]:
+    """Those of `issue_ids`, in their order, that have no vector yet."""
+    key = (list(issue_ids), bundle, backend, text_version)
+    return [row[0] for row in raw_connection(session).execute(_MISSING, key)]
+
+
+def _decoded(rows: psycopg.Cursor[tuple[int, bytes]]) -> Iterator[Row]:
+    for issue_id, sent in rows:
+        # A copy, for the buffer is read-only and big-endian.
+        yield issue_id, np.frombuffer(sent, dtype=">f4", offset=_HEADER.size).astype(np.float32)
+
+
+def _copy_header() -> bytes:
+    return b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
+
+
+def _copy_row(issue_id: int, vector: np.ndarray) -> bytes:
+    payload = _HEADER.pack(vector.size, 0) + vector.astype(">f4").tobytes()
+    return struct.pack("!hiqi", 2, 8, issue_id, len(payload)) + payload
