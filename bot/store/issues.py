@@ -107,3 +107,9 @@ def _stored(session: Session, condition: ColumnElement[bool]) -> Iterator[Stored
     statement = select(*(Issue.__table__.c[name] for name in names)).where(condition)
     for row in session.execute(statement.order_by(Issue.created_at, Issue.number)).mappings():
         yield StoredIssue(**{**row, "labels": frozenset(row["labels"])})
+
+
+def ids_by_number(session: Session, repository_id: int) -> dict[int, int]:
+    """Number on GitHub -> id in the store, for all issues of a repository."""
+    found = select(Issue.number, Issue.id).where(Issue.repository_id == repository_id)
+    return {number: id_ for number, id_ in session.execute(found)}

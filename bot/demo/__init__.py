@@ -1,0 +1,1 @@
+"""Labelwright on your own machine: the real receiver, worker and database against the sandbox."""

@@ -1,0 +1,81 @@
+"""Checks what an operator can get wrong, one finding a part, each saying what to do. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.classify.bundle import read_bundle
+from bot.errors import LabelwrightError
+from bot.github.app import AppAuth
+from bot.github.manifest import PERMISSIONS
+from bot.settings import Settings
+from bot.store.engine import open_database
+from bot.store.migrate import is_migrated
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part, whether it is fine, and what is seen or what to do."""
+
+    what: str
+    ok: bool
+    says: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every check, in the order in which one would set the parts up."""
+    checks: tuple[tuple[str, Callable[[Settings], str]], ...] = (
+        ("webhook secret", _secret),
+        ("bundle", _bundle),
+        ("database", _database),
+        ("GitHub App", _github),
+    )
+    return [_finding(what, check, settings) for what, check in checks]
+
+
+def _finding(what: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(what, True, check(settings))
+    except LabelwrightError as error:
+        return Finding(what, False, str(error))
+
+
+def _secret(settings: Settings) -> str:
+    if not settings.webhook_secrets:
+        raise LabelwrightError("set LABELWRIGHT_WEBHOOK_SECRETS to the App's webhook secret")
+    return f"{len(settings.webhook_secrets)} in force"
+
+
+def _bundle(settings: Settings) -> str:
+    if not (settings.bundle_dir / "manifest.json").exists():
+        raise LabelwrightError(f"none at {settings.bundle_dir}; run `labelwright models build`")
+    manifest = read_bundle(settings.bundle_dir).manifest
+    return f"{manifest.name} at {settings.bundle_dir}, every hash right"
+
+
+def _database(settings: Settings) -> str:
+    database = open_database(settings.data_dir, settings.database_url)
+    try:
+        if not is_migrated(database):
+            raise LabelwrightError("older than this version; run `labelwright migrate`")
+    finally:
+        database.close()
+    return "reached and up to date" + ("" if settings.database_url else " (embedded)")
+
+
+def _github(settings: Settings) -> str:
+    with AppAuth(
+        settings.require_app_id(), settings.private_key, api_url=settings.github_api_url
+    ) as auth:
+        slug = auth.identity().slug
+        installed = auth.installations()
+    lacking = {
+        f"{found.account}: {name}: {level}"
+        for found in installed
+        for name, level in PERMISSIONS.items()
+        if name not in found.permissions
+    }
+    if lacking:
+        raise LabelwrightError(f"grant what is missing: {'; '.join(sorted(lacking))}")
+    return f"{slug}, installed on {len(installed)} accounts"

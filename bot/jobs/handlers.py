@@ -1,0 +1,159 @@
+"""What each kind of delivery means for us: facts go to the store, work goes to the queue or the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.errors import Ignore
+from bot.github import events
+from bot.github.occurrences import OfIssue
+from bot.jobs import pipeline
+from bot.jobs.context import Context
+from bot.jobs.house_rules import current_rules
+from bot.jobs.requests import request_learning, request_onboarding
+from bot.jobs.served import served
+from bot.store import installations, issues, label_events, labels, repositories
+
+
+def handle(context: Context, event: events.Event, *, delivery_id: int) -> str:
+    """Act on one event; returns the outcome in words.
+
+    Raises:
+        Ignore, RetryLater, GiveUp: as the stages behind it do.
+    """
+    match event:
+        case events.IssueOpened():
+            return _opened(context, event, delivery_id=delivery_id)
+        case events.IssueEdited():
+            return _edited(context, event, delivery_id=delivery_id)
+        case events.LabelChanged():
+            return _label_changed(context, event)
+        case events.IssueClosed() | events.IssueReopened():
+            return _seen(context, event)
+        case events.IssueDeleted() | events.IssueTransferred():
+            return _gone(context, event)
+        case events.LabelDefinitionChanged():
+            return _label_definition(context, event)
+        case events.Push():
+            return _push(context, event)
+        case _:
+            return _handle_account(context, event)
+
+
+def _handle_account(context: Context, event: events.Event) -> str:
+    """Installations and repositories: who we serve, under which name."""
+    with context.database.session() as session:
+        match event:
+            case (
+                events.InstallationCreated(installation_id=int(id_))
+                | events.RepositoriesAdded(installation_id=int(id_))
+            ):
+                installations.upsert(
+                    session,
+                    id=id_,
+                    account=event.account,
+                    write_interval=context.write_interval,
+                )
+                for repository in event.repositories:
+                    request_onboarding(session, id_, repository)
+                return f"{len(event.repositories)} repositories to learn"
+            case events.InstallationDeleted(installation_id=int(id_)):
+                installations.remove(session, id_)
+                return f"{event.account} uninstalled the App"
+            case events.InstallationSuspended(installation_id=int(id_)):
+                installations.suspend(session, id_, suspended=event.suspended)
+                return "suspended" if event.suspended else "unsuspended"
+            case events.RepositoriesRemoved():
+                for repository in event.repositories:
+                    repositories.set_status(session, repository.id, "removed")
+                return f"{len(event.repositories)} repositories removed"
+            case events.RepositoryRenamed():
+                repositories.rename(session, event.repository.id, event.repository.full_name)
+                return f"renamed from {event.old_full_name}"
+            case events.RepositoryDeleted():
+                repositories.set_status(session, event.repository.id, "removed")
+                return "repository deleted"
+            case events.RepositoryVisibilityChanged():
+                row = served(session, event.repository.id)
+                row.private = event.private
+                return "private" if event.private else "public"
+            case _:
+                raise Ignore("nothing to do for this event")
+
+
+def _opened(context: Context, event: events.IssueOpened, *, delivery_id: int) -> str:
+    return pipeline.label_issue(
+        context,
+        repository_id=event.repository.id,
+        filed=event.issue,
+        as_filed=True,
+        delivery_id=delivery_id,
+    )
+
+
+def _edited(context: Context, event: events.IssueEdited, *, delivery_id: int) -> str:
+    repository_id = event.repository.id
+    installation_id = _installation(context, repository_id)
+    rules = current_rules(context, context.client(installation_id), repository_id)
+    if rules.on_edit == "ignore" or event.sender.is_us:
+        return _seen(context, event)
+    return pipeline.label_issue(
+        context,
+        repository_id=repository_id,
+        filed=event.issue,
+        as_filed=False,
+        delivery_id=delivery_id,
+    )
+
+
+def _seen(context: Context, event: OfIssue) -> str:
+    """Remember how the issue stands now; its text as filed stays as it is."""
+    with context.database.session() as session:
+        served(session, event.repository.id)
+        issues.upsert(session, event.repository.id, event.issue, as_filed=False)
+    return "remembered"
+
+
+def _label_changed(context: Context, event: events.LabelChanged) -> str:
+    happened = event.label_event(context.auth.identity())
+    with context.database.session() as session:
+        served(session, event.repository.id)
+        issue_id = issues.upsert(session, event.repository.id, event.issue, as_filed=False)
+        label_events.record(session, issue_id, [happened], source="webhook")
+    return f"{'added' if event.added else 'removed'} by {happened.actor_kind}"
+
+
+def _gone(context: Context, event: OfIssue) -> str:
+    """An issue that left teaches nothing more: it keeps its text, and loses its labels."""
+    gone = replace(event.issue, state="deleted", labels=frozenset())
+    with context.database.session() as session:
+        served(session, event.repository.id)
+        issues.upsert(session, event.repository.id, gone, as_filed=False)
+    return "issue gone"
+
+
+def _label_definition(context: Context, event: events.LabelDefinitionChanged) -> str:
+    repository_id, label = event.repository.id, event.label
+    with context.database.session() as session:
+        served(session, repository_id)
+        if event.action == "deleted":
+            labels.delete(session, repository_id, label.github_id)
+        else:
+            labels.save(session, repository_id, label)
+        request_learning(session, repository_id, reason=f"label {label.name} {event.action}")
+    return f"label {label.name} {event.action}"
+
+
+def _push(context: Context, event: events.Push) -> str:
+    if not (event.on_default_branch and event.touches_rules):
+        raise Ignore("the push does not touch the rules")
+    installation_id = _installation(context, event.repository.id)
+    current_rules(context, context.client(installation_id), event.repository.id, fresh=True)
+    with context.database.session() as session:
+        request_learning(session, event.repository.id, reason="the rules changed")
+    return "rules read again"
+
+
+def _installation(context: Context, repository_id: int) -> int:
+    with context.database.session() as session:
+        return served(session, repository_id).installation_id

@@ -1,0 +1,52 @@
+"""The rules in force for a repository: cached, revalidated by ETag, the last good ones when broken."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from bot.core.rules import Rules, parse_rules
+from bot.errors import UserError
+from bot.github.client import InstallationClient, NotModified
+from bot.jobs.context import Context
+from bot.jobs.served import served
+from bot.store import repositories
+
+log = logging.getLogger(__name__)
+
+RULES_PATH = ".github/labelwright.yml"
+FRESH = timedelta(minutes=5)
+"""How long rules are trusted without asking; a push to the file shortens it to nothing."""
+
+
+def current_rules(
+    context: Context, client: InstallationClient, repository_id: int, *, fresh: bool = False
+) -> Rules:
+    """The rules of the repository; reads the file when the cached copy is old or `fresh` asks for it."""
+    with context.database.session() as session:
+        row = served(session, repository_id)
+        text, etag, full_name = row.rules_text, row.rules_etag, row.full_name
+        checked_at = row.rules_checked_at
+    if not fresh and checked_at is not None and datetime.now(UTC) - checked_at < FRESH:
+        return parse_rules(text) if text else Rules()
+    found = client.contents(full_name, RULES_PATH, etag=etag)
+    if isinstance(found, NotModified):
+        with context.database.session() as session:
+            repositories.touch_rules(session, repository_id)
+        return parse_rules(text) if text else Rules()
+    new_text, new_etag = (found.text, found.etag) if found is not None else ("", None)
+    error = _error_of(new_text)
+    if error is not None:
+        log.warning("%s: %s is broken, the last good one stays: %s", full_name, RULES_PATH, error)
+        new_text = text or ""
+    with context.database.session() as session:
+        repositories.save_rules(session, repository_id, text=new_text, etag=new_etag, error=error)
+    return parse_rules(new_text) if new_text else Rules()
+
+
+def _error_of(text: str) -> str | None:
+    try:
+        parse_rules(text)
+    except UserError as error:
+        return str(error)
+    return None

@@ -1,0 +1,143 @@
+"""The road of one new issue: read rules, re-read issue, encode, score, decide, record, apply.
+
+The only place where the stages meet. Every stage is a function elsewhere; nothing here knows SQL, HTTP
+or a model. A job that runs twice decides once: decisions are stored per delivery before anything is
+written to GitHub, and a second run goes on from them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from bot.classify.head import Head
+from bot.core.decide import decide
+from bot.core.rules import Rules
+from bot.core.text import issue_text
+from bot.core.types import Decision, Issue
+from bot.errors import Ignore, RetryLater
+from bot.jobs import applying
+from bot.jobs.context import Context
+from bot.jobs.house_rules import current_rules
+from bot.jobs.served import served
+from bot.store import decisions, heads, issues, label_events, labels, vectors
+
+log = logging.getLogger(__name__)
+
+LEARNING_RETRY = 10.0
+"""Seconds until an issue that arrived while its repository is being learned is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One issue of one repository, with what is needed to act on it."""
+
+    repository_id: int
+    installation_id: int
+    full_name: str
+    issue_id: int
+    head_id: int
+
+
+def label_issue(
+    context: Context, *, repository_id: int, filed: Issue, as_filed: bool, delivery_id: int
+) -> str:
+    """Decide on and apply the labels of one issue; returns the outcome in words.
+
+    Raises:
+        RetryLater: the repository is still being learned, or GitHub asks for patience.
+        Ignore: the repository is paused or gone, the author is ignored, the issue is a pull request.
+    """
+    target = _store_issue(context, repository_id=repository_id, filed=filed, as_filed=as_filed)
+    client = context.client(target.installation_id)
+    rules = current_rules(context, client, repository_id)
+    _check_wanted(filed, rules)
+    with context.database.session() as session:
+        decided_before = decisions.exist_for(session, delivery_id)
+    if not decided_before:
+        issue = client.issue(target.full_name, filed.number)
+        decided = _decide(context, target, filed=filed, issue=issue, rules=rules)
+        _record(context, target, decided, rules=rules, delivery_id=delivery_id)
+    return applying.apply_pending(context, issue_id=target.issue_id)
+
+
+def _store_issue(context: Context, *, repository_id: int, filed: Issue, as_filed: bool) -> Target:
+    with context.database.session() as session:
+        repository = served(session, repository_id)
+        issue_id = issues.upsert(session, repository_id, filed, as_filed=as_filed)
+        head_id = repository.head_id
+        target = Target(
+            repository_id=repository_id,
+            installation_id=repository.installation_id,
+            full_name=repository.full_name,
+            issue_id=issue_id,
+            head_id=head_id or 0,
+        )
+    if head_id is None:
+        raise RetryLater(f"{target.full_name} is still being learned", after=LEARNING_RETRY)
+    return target
+
+
+def _check_wanted(issue: Issue, rules: Rules) -> None:
+    if issue.is_pull_request:
+        raise Ignore("pull requests are not labelled")
+    if rules.ignores_author(issue.author):
+        raise Ignore(f"author {issue.author} is ignored by the rules")
+
+
+def _decide(
+    context: Context, target: Target, *, filed: Issue, issue: Issue, rules: Rules
+) -> tuple[Decision, ...]:
+    """Encode and score the text as filed; decide on the issue as it stands now."""
+    with context.database.session() as session:
+        head = _head(context, session, target.head_id)
+        available = [label.name for label in labels.active(session, target.repository_id)]
+        removed = label_events.removed_by_human(session, target.issue_id)
+    text = issue_text(filed.title, filed.body)
+    vector = context.encoder.encode([text.joined])
+    with context.database.session() as session:
+        vectors.save(session, [(target.issue_id, vector[0])], **context.vector_key)
+    (scores,) = head.score([text], vector, [filed.author_association])
+    return decide(
+        scores,
+        rules=rules,
+        exclusive=head.exclusive,
+        present=issue.labels,
+        removed_by_human=removed,
+        available=available,
+    )
+
+
+def _head(context: Context, session: Session, head_id: int) -> Head:
+    def read() -> bytes:
+        stored = heads.get(session, head_id)
+        if stored is None:
+            raise RetryLater(f"head {head_id} is gone", after=LEARNING_RETRY)
+        return stored.artefact
+
+    return context.heads.get(head_id, read)
+
+
+def _record(
+    context: Context,
+    target: Target,
+    decided: Sequence[Decision],
+    *,
+    rules: Rules,
+    delivery_id: int,
+) -> None:
+    """Store the decisions and what is to be written because of them, in one transaction."""
+    with context.database.session() as session:
+        ids = decisions.record(
+            session,
+            target.issue_id,
+            decided,
+            delivery_id=delivery_id,
+            head_id=target.head_id,
+            bundle=context.encoder.bundle_id,
+        )
+        if rules.mode != "dry-run":
+            applying.plan(session, target.issue_id, list(zip(ids, decided, strict=True)))

@@ -1,0 +1,140 @@
+"""What happens by the clock: lost deliveries are asked for again, missed installs found, heads refitted.
+
+Any number of schedulers may run: a due time is claimed in the database by the first that comes. A due
+time missed while none ran is made up for once, at start.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from bot.errors import LabelwrightError
+from bot.github.app import AppAuth
+from bot.jobs.requests import request_learning, request_onboarding
+from bot.store import installations, repositories, schedule_runs
+from bot.store.engine import Database
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What scheduled work may touch: no encoder, so that heavy work goes through the queue."""
+
+    database: Database
+    auth: AppAuth
+    write_interval: float
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A named piece of work and its due times (UTC)."""
+
+    name: str
+    trigger: CronTrigger
+    run: Callable[[Reach], str]
+
+
+def redeliver(reach: Reach) -> str:
+    """Ask GitHub to send again what no attempt brought through; it never does so by itself."""
+    failed = reach.auth.failed_deliveries()
+    for delivery in failed:
+        reach.auth.redeliver(delivery.id)
+    return f"{len(failed)} deliveries asked for again"
+
+
+def reconcile(reach: Reach) -> str:
+    """Meet repositories whose installation event never reached us."""
+    new = 0
+    for installation in reach.auth.installations():
+        if installation.suspended:
+            continue
+        found = reach.auth.installation_repositories(installation.id)
+        with reach.database.session() as session:
+            installations.upsert(
+                session,
+                id=installation.id,
+                account=installation.account,
+                write_interval=reach.write_interval,
+            )
+            for repository in found:
+                if repositories.get(session, repository.id) is None:
+                    request_onboarding(session, installation.id, repository)
+                    new += 1
+    return f"{new} repositories met"
+
+
+def refit(reach: Reach) -> str:
+    """Refit every head on what was learned since; cuts are chosen anew at most once a day."""
+    with reach.database.session() as session:
+        active = [row.id for row in repositories.all_active(session) if row.head_id is not None]
+        for repository_id in active:
+            request_learning(session, repository_id, reason="daily")
+    return f"{len(active)} repositories to refit"
+
+
+SCHEDULES = (
+    Schedule("redeliver", CronTrigger(minute="*/10", timezone=UTC), redeliver),
+    Schedule("reconcile", CronTrigger(minute=17, timezone=UTC), reconcile),
+    Schedule("refit", CronTrigger(hour=3, minute=41, timezone=UTC), refit),
+)
+
+
+def run_schedules(reach: Reach) -> None:
+    """Make up for what was missed, then run by the clock until stopped."""
+    scheduler = BlockingScheduler(timezone=UTC)
+    started = datetime.now(UTC)
+    for schedule in SCHEDULES:
+        fire_due(reach, schedule, now=started)
+        scheduler.add_job(
+            lambda schedule=schedule: fire_due(
+                reach, schedule, now=datetime.now(UTC), started=started
+            ),
+            schedule.trigger,
+            id=schedule.name,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+    scheduler.start()
+
+
+def fire_due(
+    reach: Reach, schedule: Schedule, *, now: datetime, started: datetime | None = None
+) -> bool:
+    """Run the latest due time that nobody claimed yet; older ones are made up for by it.
+
+    `started` counts as the last run where there is no other, so that a new database waits for its
+    first due time. Returns whether it ran; a failure is stored and logged, never raised.
+    """
+    with reach.database.session() as session:
+        last = schedule_runs.latest(session, schedule.name) or started
+        due = latest_due(schedule.trigger, since=last, now=now) if last else None
+        if due is None or not schedule_runs.claim(session, schedule.name, due):
+            return False
+    try:
+        outcome = schedule.run(reach)
+    except LabelwrightError as error:
+        outcome = f"failed: {error}"
+        log.error("schedule %s %s", schedule.name, outcome)
+    else:
+        log.info("schedule %s: %s", schedule.name, outcome)
+    with reach.database.session() as session:
+        schedule_runs.finish(session, schedule.name, due, outcome=outcome)
+    return True
+
+
+def latest_due(trigger: CronTrigger, *, since: datetime, now: datetime) -> datetime | None:
+    """The newest due time in (since, now], None where there is none."""
+    latest: datetime | None = None
+    due = trigger.get_next_fire_time(since, since)
+    while due is not None and due <= now:
+        if due > since:
+            latest = due
+        due = trigger.get_next_fire_time(due, due)
+    return latest

@@ -1,0 +1,64 @@
+"""The tasks by name. Each is a thin door: take the arguments of the job, call the stage, store the outcome."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from bot.errors import GiveUp, Ignore
+from bot.github.events import parse_event
+from bot.jobs import queue
+from bot.jobs.applying import apply_pending
+from bot.jobs.context import Context
+from bot.jobs.handlers import handle
+from bot.jobs.learn import learn_repository
+from bot.jobs.onboarding import onboard
+from bot.store import deliveries
+
+log = logging.getLogger(__name__)
+
+Task = Callable[..., None]
+
+
+def handle_delivery(context: Context, *, delivery_id: int) -> None:
+    """Act on a stored delivery. `Ignore` and `GiveUp` end it; `RetryLater` leaves it stored."""
+    with context.database.session() as session:
+        delivery = deliveries.get(session, delivery_id)
+    if delivery is None or delivery.status != "stored":
+        return  # a second run of a job that had ended well
+    try:
+        occurred = parse_event(delivery.event, delivery.body, us=context.auth.identity())
+        outcome = handle(context, occurred, delivery_id=delivery_id)
+    except Ignore as reason:
+        _finish(context, delivery_id, status="ignored", outcome=str(reason))
+    except GiveUp as reason:
+        _finish(context, delivery_id, status="failed", outcome=str(reason))
+        raise
+    else:
+        _finish(context, delivery_id, status="done", outcome=outcome)
+
+
+def apply(context: Context, *, issue_id: int) -> None:
+    """Write what waited for its turn in the installation's write budget."""
+    log.info("issue %d: %s", issue_id, apply_pending(context, issue_id=issue_id, reserved=True))
+
+
+def onboard_repository(context: Context, *, repository_id: int) -> None:
+    log.info(onboard(context, repository_id=repository_id))
+
+
+def learn(context: Context, *, repository_id: int, reason: str) -> None:
+    log.info(learn_repository(context, repository_id=repository_id, reason=reason))
+
+
+def _finish(context: Context, delivery_id: int, *, status: deliveries.Status, outcome: str) -> None:
+    with context.database.session() as session:
+        deliveries.finish(session, delivery_id, status=status, outcome=outcome)
+
+
+TASKS: Mapping[str, Task] = {
+    queue.TASK_DELIVERY: handle_delivery,
+    queue.TASK_APPLY: apply,
+    queue.TASK_ONBOARD: onboard_repository,
+    queue.TASK_LEARN: learn,
+}
