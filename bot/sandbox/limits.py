@@ -1,0 +1,65 @@
+"""Rate limits: a budget of requests per caller and hour, told in the headers of every answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.sandbox.answers import refusal
+from bot.sandbox.auth import Caller
+from bot.sandbox.state import State
+
+WINDOW = 3600
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one caller has used, until `reset` (seconds since the epoch)."""
+
+    reset: int
+    used: int = 0
+
+
+@dataclass(slots=True)
+class RateLimits:
+    """`limit` may be changed while the sandbox runs."""
+
+    limit: int = 5000
+    budgets: dict[str, Budget] = field(default_factory=dict)
+
+    def budget(self, state: State, caller: Caller) -> Budget:
+        now = int(state.now().timestamp())
+        key = _key(caller)
+        held = self.budgets.get(key)
+        if held is None or held.reset <= now:
+            held = self.budgets[key] = Budget(now + WINDOW)
+        return held
+
+    def check(self, budget: Budget, caller: Caller) -> None:
+        """Refuse when nothing is left."""
+        if budget.used >= self.limit:
+            raise refusal(403, f"API rate limit exceeded for {_key(caller)}.")
+
+    def headers(self, budget: Budget) -> dict[str, str]:
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(max(0, self.limit - budget.used)),
+            "X-RateLimit-Used": str(budget.used),
+            "X-RateLimit-Reset": str(budget.reset),
+            "X-RateLimit-Resource": "core",
+        }
+
+    def overview(self, budget: Budget) -> dict[str, int]:
+        return {
+            "limit": self.limit,
+            "used": budget.used,
+            "remaining": max(0, self.limit - budget.used),
+            "reset": budget.reset,
+        }
+
+
+def _key(caller: Caller) -> str:
+    if caller.installation is not None:
+        return f"installation ID {caller.installation.id}"
+    if caller.app is not None:
+        return f"app ID {caller.app.id}"
+    return f"user ID {caller.account.id}" if caller.account else "an anonymous caller"
