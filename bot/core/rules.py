@@ -88,9 +88,9 @@ def learnable(label_name: str, rules: Rules) -> bool:
         return False
     if rules.names_label(label_name):
         return True
-    if matches_any(label_name, (p for p in rules.exclude if p not in _BUILT_IN)):
+    if matches_any(label_name, tuple(p for p in rules.exclude if p not in _BUILT_IN)):
         return False
-    if matches_any(label_name, (p for p in rules.include if p != "*")):
+    if matches_any(label_name, tuple(p for p in rules.include if p != "*")):
         return True
     return "*" in rules.include and not matches_any(label_name, rules.exclude)
 
