@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ __all__ = [
     "rules_schema",
 ]
 
-_BUILT_IN = frozenset(DEFAULT_PROCESS_LABELS)
+_BUILT_IN = frozenset(("*", *DEFAULT_PROCESS_LABELS))
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -88,11 +89,17 @@ def learnable(label_name: str, rules: Rules) -> bool:
         return False
     if rules.names_label(label_name):
         return True
-    if matches_any(label_name, tuple(p for p in rules.exclude if p not in _BUILT_IN)):
+    if matches_any(label_name, _own(rules.exclude)):
         return False
-    if matches_any(label_name, tuple(p for p in rules.include if p != "*")):
+    if matches_any(label_name, _own(rules.include)):
         return True
     return "*" in rules.include and not matches_any(label_name, rules.exclude)
+
+
+@lru_cache(maxsize=1024)
+def _own(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """The patterns that somebody wrote, without those that stand there by default."""
+    return tuple(pattern for pattern in patterns if pattern not in _BUILT_IN)
 
 
 def _same(name: str, other: str | None) -> bool:
