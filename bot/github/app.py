@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import jwt
 
 from bot.errors import GiveUp, UserError
 from bot.github.client import InstallationClient
@@ -82,9 +83,9 @@ class AppAuth:
         self._permissions = dict(token_permissions or TOKEN_PERMISSIONS)
         self._http = new_http(transport=transport)
         backoff = Backoff()
-        jwt = _signer(app_id, private_key)
-        self._reader = Reader(jwt, api_url=api_url, backoff=backoff)
-        self._writer = Writer(jwt, api_url=api_url, http=self._http, backoff=backoff)
+        signer = _signer(app_id, private_key)
+        self._reader = Reader(signer, api_url=api_url, backoff=backoff)
+        self._writer = Writer(signer, api_url=api_url, http=self._http, backoff=backoff)
         self._lock = threading.RLock()
         self._tokens: dict[int, InstallationToken] = {}
         self._clients: dict[int, InstallationClient] = {}
@@ -262,11 +263,11 @@ def _installation(row: Any) -> InstallationInfo:
 
 def _signer(app_id: int, private_key: str) -> AppJwt:
     """Signs once, so that a wrong key is told at the start and not at the first webhook."""
-    jwt = AppJwt(app_id, private_key)
+    signer = AppJwt(app_id, private_key)
     try:
-        jwt.token()
-    except (ValueError, TypeError, AssertionError) as error:
+        signer.token()
+    except (jwt.PyJWTError, ValueError, TypeError, AssertionError) as error:
         raise UserError(
             "the App's private key is not a PEM that can sign; take the .pem file that GitHub gave you"
         ) from error
-    return jwt
+    return signer

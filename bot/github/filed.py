@@ -88,27 +88,23 @@ def _raise_limits(answer: Answer, *, doing: str, backoff: Backoff) -> None:
 
 
 def _query(numbers: Sequence[int]) -> str:
-    rows = "\n".join(f"    i{n}: issue(number: {n}) {{ ...filed }}" for n in numbers)
+    rows = "\n".join(f"    i{n}: issue(number: {n}) {_FIELDS}" for n in numbers)
     return f"""query TextAsFiled($owner: String!, $name: String!) {{
   repository(owner: $owner, name: $name) {{
 {rows}
   }}
-}}
-{_FRAGMENT}"""
+}}"""
 
 
 # Both ends of the edits are asked for, so that their order does not matter.
-_FRAGMENT = """fragment filed on Issue {
-  title
-  body
-  lastEditedAt
-  includesCreatedEdit
-  newest: userContentEdits(first: 1) { nodes { editedAt diff } }
-  oldest: userContentEdits(last: 1) { nodes { editedAt diff } }
-  timelineItems(first: 1, itemTypes: [RENAMED_TITLE_EVENT]) {
-    nodes { ... on RenamedTitleEvent { previousTitle } }
-  }
-}"""
+_FIELDS = """{
+      title body lastEditedAt includesCreatedEdit
+      newest: userContentEdits(first: 1) { nodes { editedAt diff } }
+      oldest: userContentEdits(last: 1) { nodes { editedAt diff } }
+      timelineItems(first: 1, itemTypes: [RENAMED_TITLE_EVENT]) {
+        nodes { ... on RenamedTitleEvent { previousTitle } }
+      }
+    }"""
 
 
 def _filed_text(issue: Issue, node: object) -> FiledText:

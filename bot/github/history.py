@@ -31,7 +31,8 @@ EventsPage = tuple[list[tuple[int, LabelEvent]], str | None]
 
 @dataclass(frozen=True, slots=True)
 class ListedIssue(Issue):
-    """An issue out of a list. `untouched`: not updated since its creation, so its text is as filed."""
+    """An issue out of a list. `untouched`: not updated since its creation (told to the second), so
+    its text is as filed."""
 
     untouched: bool = False
 

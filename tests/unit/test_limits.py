@@ -46,7 +46,7 @@ def error(
 
 
 def wait(status: int, message: str = "", **headers: str) -> float:
-    got = error(status, message, **headers)
+    got = error(status, message, backoff=None, **headers)
     assert isinstance(got, RetryLater)
     return got.after
 
