@@ -59,11 +59,6 @@ def invalid(resource: str, name: str, code: str, *, message: str | None = None) 
     return refusal(422, "Validation Failed", errors=errors)
 
 
-def unprocessable(message: str) -> Refused:
-    """422 whose `errors` are plain sentences."""
-    return refusal(422, message, errors=[message])
-
-
 def moved(location: str, *, permanent: bool) -> Refused:
     """A rename or transfer: 301 for reads, 307 for writes."""
     status = 301 if permanent else 307

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from bot.sandbox.answers import refusal, unprocessable
+from bot.sandbox.answers import refusal
 
 T = TypeVar("T")
 Links = dict[str, str]
@@ -75,9 +75,10 @@ def by_cursor(
 
 def _refuse_depth(start: int) -> None:
     if start > DEEPEST_PAGE:
-        raise unprocessable(
+        raise refusal(
+            422,
             "Pagination with the page parameter is not supported for large datasets, please use "
-            "cursor based pagination (after/before)"
+            "cursor based pagination (after/before)",
         )
 
 
