@@ -54,7 +54,7 @@ _PIN = re.compile(
     r"|\w[\w.\-]{0,60} = \S.{0,120}$"
 )
 _HAS_VERSION = re.compile(r"\d\.\d|==|^[A-Z][A-Z0-9_]{2,40}=|^\w{1,40}:\d+$")
-_ERROR = re.compile(r"(?:\b|(?<=[a-z]))(?:Error|Exception|panic|FATAL|FAILED|fatal|error)\b")
+_ERROR = re.compile(r"(?:\b|(?<=[a-z]))(?:Error|Exception|panic|ERROR|FATAL|FAILED|fatal|error)\b")
 _DIGITS = re.compile(r"\d+")
 
 

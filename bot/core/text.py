@@ -8,7 +8,7 @@ at anything but the two strings.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.core.machine_text import CODE, GAP, Keep, collapse, crop
@@ -35,7 +35,6 @@ _QUOTE = Keep(head=3, tail=0)
 _FENCE = re.compile(r"[\s>]{0,20}(`{3,}|~{3,})\s*([\w+#.-]{0,20})[^`]*$")
 _HEADING = re.compile(r"\s{0,3}(#{1,6})\s*+([^#\s].*)")
 _BOLD_LINE = re.compile(r"\s*(\*\*|__)([^*_]{2,80})\1\s*:?\s*$")
-_OUR_HEADING = re.compile(r"(##?) \S")
 _TICKED = re.compile(r"\s*[-*+] \[[xX]\]\s*(.*)$")
 _UNTICKED = re.compile(r"\s*[-*+] \[ ?\]")
 _RULE = re.compile(r"(?!\.\.\.$)[\s\W_]*$")
@@ -52,6 +51,14 @@ class _Block:
 
     language: str | None
     lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of the text to be; `level` is that of a heading in the issue, 0 for any other line."""
+
+    text: str
+    level: int = 0
 
 
 def issue_text(title: str, body: str | None) -> IssueText:
@@ -98,10 +105,10 @@ def _title_once(title: str) -> str:
 
 def _body_once(body: str) -> str:
     text = drop_comments(clean_characters(body))
-    lines: list[str] = []
+    lines: list[_Line] = []
     for block in _blocks(text.split("\n")):
-        lines.extend(_prose(block.lines) if block.language is None else _code(block))
-    return _crop_body("\n".join(_tidy(lines)))
+        lines += _prose(block.lines) if block.language is None else _code(block)
+    return _crop_body("\n".join(_as_text(_tidy(lines))))
 
 
 def _blocks(lines: Iterable[str]) -> Iterator[_Block]:
@@ -120,20 +127,28 @@ def _blocks(lines: Iterable[str]) -> Iterator[_Block]:
     yield block
 
 
-def _code(block: _Block) -> list[str]:
+def _code(block: _Block) -> list[_Line]:
     cut = [line[:MAX_LINE].rstrip() for line in block.lines if not _RULE.match(line)]
     short = [_code_line(line) for line in collapse(cut)]
     lines = [line.rstrip() for line in crop(short, CODE) if line.strip()]
-    return ["```" + (block.language or ""), *lines, "```"] if lines else []
+    fenced = ["```" + (block.language or ""), *lines, "```"] if lines else []
+    return [_Line(line) for line in fenced]
 
 
 def _code_line(line: str) -> str:
     return shorten_values(read_links(line)).replace("```", "")[:MAX_CODE_LINE]
 
 
-def _prose(lines: list[str]) -> list[str]:
+def _prose(lines: list[str]) -> list[_Line]:
     typed = [line for line in map(_typed, _unquote(lines)) if line is not None]
-    return [_reduce(line) for line in collapse(typed)]
+    return [_line(line) for line in collapse(typed)]
+
+
+def _line(line: str) -> _Line:
+    heading = _HEADING.match(line)
+    if heading is None:
+        return _Line(_reduce(line))
+    return _Line(_reduce(heading[2].rstrip(" #")), level=len(heading[1]))
 
 
 def _unquote(lines: Iterable[str]) -> list[str]:
@@ -160,10 +175,8 @@ def _typed(line: str) -> str | None:
     if ticked := _TICKED.match(line):
         # "- [x] Bug report" is a choice; "- [x] I have searched the issues" is the form talking.
         return f"- {ticked[1]}" if len(ticked[1].split()) <= _SHORT_CHOICE else None
-    if heading := _HEADING.match(line):
-        return ("# " if len(heading[1]) <= 2 else "## ") + heading[2].rstrip(" #")
     if bold := _BOLD_LINE.match(line):
-        return f"## {bold[2].strip(' :')}"
+        return f"### {bold[2].strip(' :')}"
     return None if _RULE.match(line) else line
 
 
@@ -175,25 +188,25 @@ def _reduce(line: str) -> str:
     return " ".join(line.split())
 
 
-def _tidy(lines: list[str]) -> list[str]:
-    """Drops headings with nothing under them, and blank lines but one before a heading."""
-    kept: list[str] = []
-    under = ""
+def _tidy(lines: list[_Line]) -> list[_Line]:
+    """Drops blank lines, and headings with nothing under them: those that stand directly before the
+    end, or before a heading of their own or a higher level."""
+    kept: list[_Line] = []
+    level_below = 1
     for line in reversed(lines):
-        if not line.strip():
-            continue
-        heading = _OUR_HEADING.match(line)
-        if heading and _nothing_under(heading[1], under):
+        if not line.text or (line.level and 0 < level_below <= line.level):
             continue
         kept.append(line)
-        under = line
+        level_below = line.level
     return kept[::-1]
 
 
-def _nothing_under(level: str, under: str) -> bool:
-    """Whether a heading stands directly before the end, or before one of its own or a higher level."""
-    following = _OUR_HEADING.match(under)
-    return not under or (following is not None and len(following[1]) <= len(level))
+def _as_text(lines: Sequence[_Line]) -> Iterator[str]:
+    """Headings get one sign at the highest level and two below: each sign costs a token."""
+    top = min((line.level for line in lines if line.level), default=0)
+    for line in lines:
+        sign = ("# " if line.level == top else "## ") if line.level else ""
+        yield sign + line.text
 
 
 def _crop_body(body: str) -> str:
