@@ -218,11 +218,9 @@ def _touches_rules(payload: Payload) -> bool:
     commits = may(payload, "commits", list, [])
     if may(payload, "forced", bool, False) or len(commits) >= MOST_COMMITS:
         return True
-    files = (may(commit, key, list, []) for commit in commits for key in _FILE_LISTS)
+    kinds = ("added", "modified", "removed")
+    files = (may(commit, kind, list, []) for commit in commits for kind in kinds)
     return any(RULES_PATH in names for names in files)
-
-
-_FILE_LISTS = ("added", "modified", "removed")
 
 
 def _of_account(payload: Payload, given: Given) -> Given:

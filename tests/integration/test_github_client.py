@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -36,7 +37,10 @@ def judged(sandbox: SandboxServer) -> Iterator[None]:
     """Whatever a test sent must be what GitHub's own description allows."""
     sandbox.add_repository(REPO, labels=LABELS)
     yield
-    validate_requests(sandbox.requests)
+    # Renamed repositories redirect every read; the description lists that for some. 0: judge the request only.
+    validate_requests(
+        replace(one, status=0) if one.status == 301 else one for one in sandbox.requests
+    )
 
 
 @pytest.fixture
