@@ -143,6 +143,8 @@ def _call(
             raise not_found()
     if found is not None:
         _lead_on(state, found, request, path, params)
+        if found.archived and request.method != "GET":
+            raise refusal(403, "Repository was archived so is read-only.")
     return Call(
         state, request.method, path, params, request.query, request.headers,
         _parsed(request), request.raw, caller, found,
