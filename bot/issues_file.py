@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,7 +67,7 @@ def _parse(path: Path) -> Iterator[FiledIssue]:
                     issue = _issue(line, f"{path}, line {line_number}")
                     if issue is not None:
                         yield issue
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read it as JSON Lines ({error})") from error
 
 
@@ -84,7 +85,7 @@ def _issue(line: str, where: str) -> FiledIssue | None:
         raise UserError(f"{where}: title and body must be text")
     return FiledIssue(
         repo=str(row.get("repo") or "local/issues"),
-        number=int(row.get("number") or 0),
+        number=_number(row.get("number"), where),
         title=title,
         body=body,
         labels=_labels(row.get("labels"), where),
@@ -93,6 +94,14 @@ def _issue(line: str, where: str) -> FiledIssue | None:
         author=str(row.get("author") or "someone"),
         association=str(row.get("author_association") or "NONE"),
     )
+
+
+def _number(value: object, where: str) -> int:
+    if value is None:
+        return 0
+    if not isinstance(value, int):
+        raise UserError(f"{where}: number must be a whole number")
+    return value
 
 
 def _labels(value: object, where: str) -> tuple[str, ...]:
