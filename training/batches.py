@@ -1,0 +1,57 @@
+"""Texts to padded batches of token ids: like lengths together, order fixed by a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from training.task import Ints
+
+BUCKET = 6
+"""Batches that are sorted by length together: more pads less, fewer mixes better."""
+
+Tokens = list[list[int]]
+
+
+def tokenise(tokenizer: Any, texts: Sequence[str], *, max_tokens: int) -> Tokens:
+    """Token ids per text, special tokens included, cut at `max_tokens`."""
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+
+
+def pad(tokens: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(ids, mask) [n, longest]."""
+    longest = max(map(len, tokens))
+    ids = torch.zeros(len(tokens), longest, dtype=torch.long)
+    mask = torch.zeros(len(tokens), longest, dtype=torch.long)
+    for i, row in enumerate(tokens):
+        ids[i, : len(row)] = torch.tensor(row)
+        mask[i, : len(row)] = 1
+    return ids, mask
+
+
+def epoch_batches(lengths: Sequence[int], *, size: int, seed: Sequence[int]) -> list[Ints]:
+    """Row numbers of one epoch: each row once; a last batch of less than half the size joins another."""
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(lengths))
+    span = size * BUCKET
+    by_length = np.asarray(lengths)
+    order = np.concatenate(
+        [
+            chunk[np.argsort(by_length[chunk], kind="stable")]
+            for chunk in np.split(rows, range(span, len(rows), span))
+        ]
+    )
+    count = max(round(len(order) / size), 1)
+    batches = np.array_split(order, count)
+    return [batches[i] for i in rng.permutation(count)]
+
+
+def by_length(lengths: Sequence[int], *, size: int) -> Iterator[Ints]:
+    """Row numbers for inference, longest first, so that running out of memory shows at once."""
+    order = np.argsort(-np.asarray(lengths), kind="stable")
+    yield from (order[i : i + size] for i in range(0, len(order), size))

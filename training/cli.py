@@ -1,0 +1,185 @@
+"""The commands of `labelwright-train`. Parses words and shows results; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from bot.errors import LabelwrightError, UserError
+
+app = typer.Typer(
+    help="Retrains the encoder on what the maintainers taught.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+console = Console()
+errors = Console(stderr=True)
+
+USER_ERROR_EXIT = 2
+
+
+@app.callback()
+def main() -> None:
+    """Retrains the encoder on what the maintainers taught."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.basicConfig(level=logging.WARNING)
+
+
+@app.command()
+def score(
+    train: Annotated[Path, typer.Option(help="File of labelled issues to train on")],
+    test: Annotated[Path, typer.Option(help="File of labelled issues to test on")],
+    json_out: Annotated[
+        Path | None, typer.Option("--json", help="Where to write all figures")
+    ] = None,
+    by_repo: Annotated[bool, typer.Option("--by-repo", help="One model per repository")] = False,
+    labels: Annotated[str, typer.Option(help="Labels to learn, separated by commas")] = "",
+    min_count: Annotated[
+        int | None, typer.Option(min=1, help="Learn labels as frequent as this")
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="How to train: standard, separate, fast, setfit")
+    ] = "standard",
+    shots: Annotated[
+        int | None, typer.Option(min=1, help="Train on so many issues per label")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Repeat with so many seeds")] = 1,
+    target: Annotated[float, typer.Option(min=0.5, max=0.999, help="Precision to keep")] = 0.9,
+    encoder: Annotated[Path | None, typer.Option(help="Directory of another encoder")] = None,
+) -> None:
+    """Train on one file, test on another, print how good the labels were."""
+    with polite_errors(), _progress() as progress:
+        _need_training_extra()
+        if labels and min_count is not None:
+            raise UserError("--labels and --min-count both choose the labels: give one of them.")
+        from training.recipe import recipe_named
+        from training.score import Question, score_files
+
+        question = Question(
+            train=train,
+            test=test,
+            recipe=recipe_named(recipe),
+            by_repo=by_repo,
+            labels=tuple(name.strip() for name in labels.split(",") if name.strip()),
+            min_count=min_count,
+            shots=shots,
+            seeds=seeds,
+            target=target,
+            base=encoder,
+        )
+        answer = score_files(question, on_progress=_follow(progress))
+        if json_out is not None:
+            write_json(json_out, answer)
+    _show(answer)
+
+
+def write_json(path: Path, answer: dict[str, Any]) -> None:
+    """All at once: what lies under `path` is never half a file."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    try:
+        unfinished.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}). Give another --json."
+        ) from error
+
+
+@contextmanager
+def polite_errors() -> Iterator[None]:
+    """Errors that we raise on purpose are one line for a person, not a trace."""
+    try:
+        yield
+    except LabelwrightError as error:
+        errors.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(USER_ERROR_EXIT) from None
+
+
+def _need_training_extra() -> None:
+    missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"Training needs {' and '.join(missing)}: pip install 'labelwright[training]'."
+        )
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} loss {task.fields[loss]:.3f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+    )
+
+
+def _follow(progress: Progress) -> Any:
+    """A bar that starts anew with each part of the work."""
+    bar = progress.add_task("reading", total=None, loss=0.0, visible=False)
+
+    def on_progress(what: str, done: int, total: int, loss: float) -> None:
+        if done == 1:
+            progress.reset(bar, total=total, visible=True, description=what)
+        progress.update(bar, completed=done, total=total, loss=loss)
+
+    return on_progress
+
+
+def _show(answer: dict[str, Any]) -> None:
+    asked = answer["question"]
+    table = Table(
+        title=f"{asked['kind']}, {len(asked['labels'])} labels, {asked['train_issues']} issues to "
+        f"train, {asked['test_issues']} to test, recipe {answer['recipe']['name']}"
+    )
+    target = f"{asked['target']:g}"
+    columns = (
+        "",
+        "micro F1",
+        "macro F1",
+        f"precision @{target}",
+        "coverage",
+        "coverage, hindsight",
+    )
+    for column in columns:
+        table.add_column(column, justify="left" if not column else "right")
+    for name, figures in answer["repositories"].items():
+        table.add_row(name, *_row(figures))
+    if len(answer["repositories"]) > 1:
+        table.add_section()
+        table.add_row("mean", *_row(answer["overall"]))
+    console.print(table)
+    seconds = sum(run["train_seconds"] for run in answer["runs"]) / len(answer["runs"])
+    console.print(
+        f"trained in {seconds:.0f} s on {answer['machine']['device']}, mean of {asked['seeds']}"
+    )
+
+
+def _row(figures: dict[str, Any]) -> list[str]:
+    promise = figures["promise"]
+    cells = (
+        figures["f1"]["micro"],
+        figures["f1"]["macro"],
+        promise.get("precision"),
+        promise["coverage"],
+        figures["hindsight_coverage"],
+    )
+    return ["-" if cell is None else f"{cell:.3f}" for cell in cells]
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,85 @@
+"""The network that is trained: a sentence encoder (masked mean, unit length) and a linear head.
+
+All repositories share both; `training.hierarchy` gives each its own head afterwards.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bot.classify.weights import find_base_weights
+from bot.errors import UserError
+from training.hierarchy import Floats
+
+
+class Encoder(nn.Module):  # type: ignore[misc]
+    """A transformer whose token vectors are averaged over the text and scaled to length one."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    @property
+    def dim(self) -> int:
+        return int(self.backbone.config.hidden_size)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        hidden = self.backbone(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+        weight = mask.unsqueeze(2).float()
+        mean = (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1.0)
+        return nn.functional.normalize(mean, dim=1)
+
+
+class LabelHead(nn.Module):  # type: ignore[misc]
+    """Logits [n, L] of unit vectors."""
+
+    def __init__(self, weights: torch.Tensor, bias: torch.Tensor) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(weights.clone())
+        self.bias = nn.Parameter(bias.clone())
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        return vectors @ self.weights.T + self.bias
+
+
+class Network(nn.Module):  # type: ignore[misc]
+    """Encoder and head, as the training loop sees them."""
+
+    def __init__(self, encoder: Encoder, head: LabelHead) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        vectors = self.encoder(ids, mask)
+        return vectors, self.head(vectors)
+
+
+def open_encoder(source: Path | None) -> Encoder:
+    """The encoder of a directory in Hugging Face's layout; the base encoder if none is given."""
+    from transformers import AutoModel
+
+    path = source if source is not None else find_base_weights()
+    if not (path / "config.json").is_file():
+        raise UserError(f"{path}: no encoder there. Give a directory with config.json and weights.")
+    return Encoder(AutoModel.from_pretrained(path, dtype=torch.float32))
+
+
+def open_tokenizer(source: Path | None) -> Any:
+    """`tokenizers.Tokenizer` of the same directory."""
+    from tokenizers import Tokenizer
+
+    path = source if source is not None else find_base_weights()
+    return Tokenizer.from_file(str(path / "tokenizer.json"))
+
+
+def zero_shot_weights(vectors: Floats, scale: float) -> torch.Tensor:
+    """First weights of the head, [L, d]: the labels' own vectors less their mean, each `scale` long."""
+    centred = vectors - vectors.mean(axis=0)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    return torch.tensor(centred / np.maximum(lengths, 1e-6) * scale, dtype=torch.float32)

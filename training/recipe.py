@@ -1,0 +1,80 @@
+"""Everything a run depends on, frozen, named and saved with it.
+
+A recipe is one dial; a run that needs another value is another recipe. Refuses unknown names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Literal
+
+from bot.errors import UserError
+
+Engine = Literal["contrastive", "setfit"]
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How an encoder is tuned and how its scores are mixed with those of words."""
+
+    name: str
+    engine: Engine = "contrastive"
+    max_tokens: int = 192
+    epochs: int = 5
+    max_passes: int = 40_000
+    """Upper bound of examples seen (epochs x examples): large files get fewer epochs, at least one."""
+    batch: int = 32
+    learning_rate: float = 5e-5
+    head_learning_rate: float = 1e-2
+    layer_decay: float = 0.9
+    """Factor on the learning rate per layer, from the last to the embeddings."""
+    frozen_layers: int = 3
+    """Embeddings and so many layers stay as they are: half of the work, and little to gain there."""
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    """Share of the steps; a cosine down to zero follows."""
+    clip: float = 1.0
+    contrast: float = 1.0
+    """Weight of the contrastive loss beside the classification loss."""
+    temperature: float = 0.1
+    smoothing: float = 0.1
+    """Label smoothing of the classification loss: maintainers' labels are noisy."""
+    head_scale: float = 10.0
+    """Length of the head's first weights, which point in the zero-shot direction."""
+    averaging: float = 0.9
+    """Decay per step of the averaged weights that are used in the end; 0: the last weights."""
+    members: int = 3
+    """Encoders trained, each without another part of the data, so that the mixing weight and the
+    cuts are chosen on scores of issues that were not trained on; their probabilities are averaged.
+    1: one encoder on everything, fixed mixing weight."""
+    joint: bool = True
+    """With a head per repository: tune one encoder on all repositories of the file."""
+    words_share: float | None = None
+    """Weight of the word model's probabilities; None: chosen out of fold."""
+    precision: Precision = "auto"
+
+
+_STANDARD = Recipe(name="standard")
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        _STANDARD,
+        replace(_STANDARD, name="separate", joint=False),
+        replace(_STANDARD, name="fast", members=1, max_tokens=128, epochs=4),
+        Recipe(
+            name="setfit", engine="setfit", max_tokens=256, members=1, joint=False, words_share=0
+        ),
+    )
+}
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of that name; UserError with the nearest one otherwise."""
+    if name in RECIPES:
+        return RECIPES[name]
+    near = get_close_matches(name, RECIPES, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise UserError(f"There is no recipe {name!r}.{hint} Known: {', '.join(RECIPES)}.")
