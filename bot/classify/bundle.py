@@ -1,0 +1,166 @@
+"""A bundle: an encoder on disk. Reads, checks and publishes one; never runs it.
+
+A bundle is a directory that is complete or absent: it is written aside, its manifest last, and then
+renamed. A file whose hash differs from the manifest is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bot.errors import UserError
+
+Backend = Literal["int8", "fp32"]
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+TOKENIZER = "tokenizer.json"
+GOLDEN = "golden.safetensors"
+MODELS: Mapping[Backend, str] = {"int8": "model.int8.onnx", "fp32": "model.fp32.onnx"}
+BUILD_ADVICE = "build it again with `labelwright models build`"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a bundle says of itself."""
+
+    name: str
+    dim: int
+    max_tokens: int
+    """Texts are cut to this many tokens, [CLS] and [SEP] included."""
+    text_version: int
+    """`bot.core.text.TEXT_VERSION` that the bundle was built for."""
+    files: Mapping[str, str]
+    """File name -> sha256 of its bytes."""
+    golden_texts: tuple[str, ...]
+    """Texts whose vectors, per backend, are rows of `golden.safetensors`."""
+    lineage: Mapping[str, str]
+    """Where the weights come from: source, revision, sha256 of the weights."""
+    licence: str
+    format: int = FORMAT
+
+    @property
+    def bundle_id(self) -> str:
+        """Twelve hex digits over what moves a vector: the graphs, the tokenizer, where texts are cut."""
+        kept = {name: digest for name, digest in self.files.items() if name != GOLDEN}
+        parts = [kept, self.max_tokens, self.text_version]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose files were found as its manifest says."""
+
+    directory: Path
+    manifest: Manifest
+
+    def model(self, backend: Backend) -> Path:
+        return self.directory / MODELS[backend]
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.directory / TOKENIZER
+
+    @property
+    def golden(self) -> Path:
+        return self.directory / GOLDEN
+
+
+def read_bundle(directory: Path, *, files: Collection[str] | None = None) -> Bundle:
+    """The bundle in `directory`, with the hashes of `files` (all of them if None) checked.
+
+    Raises:
+        UserError: no bundle there, or a file is missing, cut short or changed.
+    """
+    manifest = _read_manifest(directory / MANIFEST)
+    wanted = (*MODELS.values(), TOKENIZER, GOLDEN) if files is None else files
+    for name in wanted:
+        if name not in manifest.files:
+            raise UserError(f"{directory / MANIFEST} does not list {name}; {BUILD_ADVICE}")
+        check_file(directory / name, manifest.files[name], advice=BUILD_ADVICE)
+    return Bundle(directory, manifest)
+
+
+def check_file(path: Path, sha256: str, *, advice: str) -> None:
+    """Raises UserError, with `advice`, unless the file's bytes have that sha256."""
+    found = file_sha256(path, advice=advice)
+    if found != sha256:
+        raise UserError(
+            f"{path} was changed or cut short: its sha256 is {found[:12]}..., not {sha256[:12]}...; {advice}"
+        )
+
+
+def file_sha256(path: Path, *, advice: str = BUILD_ADVICE) -> str:
+    """Hex digest of a file's bytes; UserError with `advice` when it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"Cannot read {path} ({error.strerror}); {advice}") from None
+
+
+@contextmanager
+def publishing(out: Path) -> Iterator[Path]:
+    """A directory to write a bundle into; it becomes `out` when the block ends well, else it goes.
+
+    What was at `out` stays readable until then. Of two writers the last wins.
+    """
+    out = out.absolute()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise UserError(f"Cannot write a bundle to {out}: {error.strerror}") from None
+    try:
+        new = aside / "new"
+        new.mkdir()
+        yield new
+        _swap(new, out, old=aside / "old")
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> Bundle:
+    """Writes the manifest, which must be the last file of its bundle."""
+    text = json.dumps(asdict(manifest), indent=2, sort_keys=True, ensure_ascii=False)
+    (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    return Bundle(directory, manifest)
+
+
+def _swap(new: Path, out: Path, *, old: Path) -> None:
+    """A directory with files cannot be replaced in one step, so the old one moves aside first."""
+    if out.exists() and not (out / MANIFEST).exists() and any(out.iterdir()):
+        raise UserError(f"{out} holds something that is not a bundle; choose another directory")
+    if out.exists():
+        out.rename(old)
+    new.rename(out)
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(
+            f"No bundle at {path.parent}; build one with `labelwright models build`"
+        ) from None
+    except ValueError:
+        raise UserError(f"{path} is not JSON; {BUILD_ADVICE}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise UserError(f"{path} is not a manifest of format {FORMAT}; {BUILD_ADVICE}")
+    return _manifest(document, path)
+
+
+def _manifest(document: dict[str, Any], path: Path) -> Manifest:
+    try:
+        texts = tuple(str(text) for text in document.pop("golden_texts"))
+        return Manifest(golden_texts=texts, **document)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} lacks or does not know a key ({error}); {BUILD_ADVICE}") from None
