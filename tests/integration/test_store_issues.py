@@ -15,10 +15,14 @@ from bot.core.types import Decision, LabelEvent
 from bot.store import decisions, deliveries, effects, issues, label_events, vectors
 from bot.store.engine import Database
 from bot.store.tables import Delivery
-from tests.integration.test_store_repositories import NOW, an_issue, repository
+from tests.integration.stored import NOW, add_repository, an_issue
 
-__all__ = ["repository"]
 KEY = {"bundle": "abc", "backend": "int8", "text_version": 1}
+
+
+@pytest.fixture
+def repository(session: Session) -> int:
+    return add_repository(session)
 
 
 def test_text_as_filed_is_never_overwritten(session: Session, repository: int) -> None:

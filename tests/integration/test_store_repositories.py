@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
-from bot.core.types import Issue, LabelEvent, RepositoryLabel
+from bot.core.types import LabelEvent, RepositoryLabel
 from bot.store import (
     beats,
     decisions,
@@ -20,34 +20,12 @@ from bot.store import (
     schedule_runs,
 )
 from bot.store.engine import Database
-
-NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
+from tests.integration.stored import NOW, add_repository, an_issue
 
 
 @pytest.fixture
 def repository(session: Session) -> int:
-    installations.upsert(session, id=7, account="acme")
-    repositories.upsert(session, id=70, installation_id=7, full_name="Acme/Widget", private=True)
-    return 70
-
-
-def an_issue(number: int = 1, **changes: object) -> Issue:
-    values: dict[str, object] = {
-        "number": number,
-        "title": "It breaks",
-        "body": "When I click",
-        "labels": frozenset({"bug"}),
-        "author": "ada",
-        "author_is_bot": False,
-        "author_association": "NONE",
-        "created_at": NOW + timedelta(minutes=number),
-        "closed_at": None,
-        "state": "open",
-        "locked": False,
-        "is_pull_request": False,
-        "github_id": 1000 + number,
-    }
-    return Issue(**{**values, **changes})  # type: ignore[arg-type]
+    return add_repository(session)
 
 
 def test_a_repository_is_found_by_any_case_of_its_name(session: Session, repository: int) -> None:
