@@ -100,6 +100,7 @@ def _pull_request(url: str, html: str, issue: Issue) -> Json:
 
 def _extras() -> Json:
     return {
+        "draft": False,
         "sub_issues_summary": {"total": 0, "completed": 0, "percent_completed": 0},
         "issue_dependencies_summary": {
             "blocked_by": 0,

@@ -108,6 +108,21 @@ def repository_payload(state: State, repository: Repository) -> Json:
     }
 
 
+def pushed_repository_payload(state: State, repository: Repository) -> Json:
+    """What a push says of its repository: an older shape, with times in seconds and the page as `url`."""
+    payload = repository_payload(state, repository)
+    seconds = int(repository.created_at.timestamp())
+    owner = {"name": repository.owner.login, "email": f"{repository.owner.login}@example.invalid"}
+    return payload | {
+        "url": payload["html_url"],
+        "owner": owner | payload["owner"],
+        "created_at": seconds,
+        "pushed_at": int(state.now().timestamp()),
+        "stargazers": 0,
+        "master_branch": repository.default_branch,
+    }
+
+
 def full_repository_payload(state: State, repository: Repository) -> Json:
     """What `GET /repos/{owner}/{repo}` adds."""
     return repository_payload(state, repository) | {
@@ -120,7 +135,6 @@ def full_repository_payload(state: State, repository: Repository) -> Json:
         },
         "subscribers_count": 0,
         "network_count": 0,
-        "allow_forking": True,
     }
 
 
@@ -163,8 +177,10 @@ def _settings(repository: Repository) -> Json:
         "archived": repository.archived,
         "disabled": False,
         "is_template": False,
+        "allow_forking": True,
         "web_commit_signoff_required": False,
         "topics": [],
+        "custom_properties": {},
         "visibility": "private" if repository.private else "public",
         "default_branch": repository.default_branch,
     }

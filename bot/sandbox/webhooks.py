@@ -9,6 +9,7 @@ from bot.sandbox.mail import Emission
 from bot.sandbox.payloads import comment_payload, issue_payload, label_payload
 from bot.sandbox.payloads_app import (
     installation_payload,
+    pushed_repository_payload,
     repository_payload,
     selection,
     short_repository,
@@ -37,8 +38,8 @@ def _tell(
     """To every App that is installed here, awake and subscribed. All get the same GUID."""
     guid = str(uuid.uuid4())
     envelope: Json = {} if action is None else {"action": action}
-    envelope |= parts
     envelope["repository"] = repository_payload(state, repository)
+    envelope |= parts
     if repository.owner.type == "Organization":
         envelope["organization"] = organization_payload(state.url, repository.owner)
     envelope["sender"] = account_payload(state.url, sender)
@@ -163,6 +164,7 @@ def push_hook(
         "compare": f"{page}/compare/{before[:12]}...{after[:12]}",
         "commits": [commit],
         "head_commit": commit,
+        "repository": pushed_repository_payload(state, repository),
     }
     _tell(state, repository, "push", None, parts, sender)
 
