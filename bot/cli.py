@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from bot import __version__
 from bot.errors import LabelwrightError, UserError
@@ -42,7 +43,7 @@ def _polite_errors() -> Iterator[None]:
     try:
         yield
     except LabelwrightError as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(USER_ERROR_EXIT) from None
 
 
@@ -148,7 +149,7 @@ def worker() -> None:
     """Run a worker: takes jobs from the queue, any number of them on any number of machines."""
     from bot.jobs.context import open_context
     from bot.jobs.tasks import TASKS
-    from bot.jobs.worker import run_worker
+    from bot.jobs.worker import Serving, run_worker
 
     with _polite_errors():
         settings = _start()
@@ -159,8 +160,7 @@ def worker() -> None:
             database,
             tasks,
             concurrency=settings.worker_concurrency,
-            bundle=context.encoder.bundle_id,
-            backend=context.encoder.backend,
+            serving=lambda: Serving(context.encoder.bundle_id, context.encoder.backend),
         )
 
 
@@ -195,7 +195,7 @@ def doctor() -> None:
         findings = examine(load_settings())
     for finding in findings:
         mark = "[green]ok[/]  " if finding.ok else "[bold red]fix[/] "
-        console.print(f"{mark}{finding.what}: {finding.says}", highlight=False)
+        console.print(f"{mark}{finding.what}: {escape(finding.says)}", highlight=False)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 

@@ -13,6 +13,9 @@ from bot.settings import Settings
 from bot.store.engine import open_database
 from bot.store.migrate import is_migrated
 
+LEVELS = ("read", "write", "admin")
+"""What GitHub grants, each with all before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -74,8 +77,14 @@ def _github(settings: Settings) -> str:
         f"{found.account}: {name}: {level}"
         for found in installed
         for name, level in PERMISSIONS.items()
-        if name not in found.permissions
+        if not _grants(found.permissions.get(name), level)
     }
     if lacking:
         raise LabelwrightError(f"grant what is missing: {'; '.join(sorted(lacking))}")
-    return f"{slug}, installed on {len(installed)} accounts"
+    suspended = sum(found.suspended for found in installed)
+    told = f", {suspended} suspended" if suspended else ""
+    return f"{slug}, installed on {len(installed)} accounts{told}"
+
+
+def _grants(granted: str | None, needed: str) -> bool:
+    return granted in LEVELS[LEVELS.index(needed) :]

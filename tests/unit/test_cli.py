@@ -1,0 +1,112 @@
+"""The commands: words in, polite lines out; nothing heavy is imported to print a version."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bot import __version__
+from bot.cli import USER_ERROR_EXIT, app
+
+NOWHERE = "postgresql://127.0.0.1:1/nothing?connect_timeout=1"
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Commands set logging up for a process of their own."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No settings but a data directory of the test's own."""
+    for name in os.environ:
+        if name.startswith("LABELWRIGHT_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("LABELWRIGHT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("DATABASE_URL", NOWHERE)
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words), env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+def refused(result: Result) -> str:
+    """What a person is told; one line, no trace."""
+    assert result.exit_code == USER_ERROR_EXIT, result.output
+    assert result.output.startswith("error: ")
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def test_version() -> None:
+    assert run("--version").output == f"labelwright {__version__}\n"
+
+
+def test_no_words_show_the_commands() -> None:
+    shown = run().output
+    for command in ("demo", "replay", "serve", "worker", "schedule", "backfill", "models"):
+        assert command in shown
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    assert run("nonsense").exit_code == 2
+
+
+def test_the_receiver_asks_for_a_secret_first() -> None:
+    assert "LABELWRIGHT_WEBHOOK_SECRETS" in refused(run("serve"))
+
+
+@pytest.mark.parametrize("command", ["worker", "schedule", "migrate"])
+def test_a_database_out_of_reach_is_named(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABELWRIGHT_GITHUB_APP_ID", "1")
+    monkeypatch.setenv("LABELWRIGHT_GITHUB_PRIVATE_KEY", "no key")
+    said = refused(run(command))
+    assert "DATABASE_URL" in said or "private key" in said
+
+
+def test_the_scheduler_asks_for_the_app() -> None:
+    assert "LABELWRIGHT_GITHUB_APP_ID" in refused(run("schedule"))
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABELWRIGHT_PORT", "eighty")
+    assert "LABELWRIGHT_PORT" in refused(run("serve"))
+
+
+def test_a_replay_of_nothing_says_what_a_file_holds(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("")
+    assert "JSON object with title, body and labels" in refused(run("replay", str(empty)))
+
+
+def test_a_replay_needs_two_issues(tmp_path: Path) -> None:
+    lone = tmp_path / "lone.jsonl"
+    lone.write_text('{"title": "a", "labels": ["bug"]}\n')
+    assert "at least two issues" in refused(run("replay", str(lone)))
+
+
+def test_markup_in_a_message_is_shown_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "[bold]odd[/nope].jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    assert "[bold]odd" in refused(run("replay", str(file)))
+
+
+def test_the_words_of_the_program_import_no_model_and_no_database() -> None:
+    heavy = ("onnxruntime", "numpy", "sqlalchemy", "torch", "fastapi", "github")
+    script = f"import sys, bot.cli; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
