@@ -250,7 +250,8 @@ def test_no_secret_or_an_empty_one_is_refused(database: Database, secrets: list[
 
 
 WEB_PROCESS = """
-import resource, sys
+import sys
+import psutil
 from sqlalchemy.engine import make_url
 from bot.store.engine import Database
 from bot.web.app import create_app
@@ -258,7 +259,7 @@ create_app(Database(make_url(sys.argv[1])), webhook_secrets=["x"])
 models = {"numpy", "sklearn", "scipy", "onnxruntime", "tokenizers", "torch", "transformers", "github"}
 print(sorted(models & set(sys.modules)))
 print(sorted(name for name in sys.modules if name.startswith(("bot.classify", "bot.jobs.tasks"))))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 < 150)
+print(psutil.Process().memory_info().rss < 150 * 2**20)
 """
 
 
