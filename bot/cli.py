@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -63,10 +64,16 @@ def _database(settings: Settings) -> Database:
     return database
 
 
+def _terminated(*_: object) -> None:
+    """SIGTERM unwinds the stack, so that children and the embedded server are stopped."""
+    raise SystemExit(128 + signal.SIGTERM)
+
+
 @app.callback(invoke_without_command=True)
 def main(
     version: Annotated[bool, typer.Option("--version", help="Print the version")] = False,
 ) -> None:
+    signal.signal(signal.SIGTERM, _terminated)
     if version:
         console.print(f"labelwright {__version__}")
         raise typer.Exit
@@ -81,9 +88,9 @@ def demo(
     from bot.demo import play, scenario
 
     with _polite_errors():
-        settings = load_settings()
+        scenarios = [scenario.sample_scenario()]
         _finish(
-            play.play_all([scenario.sample_scenario()], settings, console, stay=stay),
+            play.play_all(scenarios, load_settings(), _stage(as_json=as_json), stay=stay),
             as_json=as_json,
         )
 
@@ -98,9 +105,10 @@ def replay(
     from bot.demo import play, scenario
 
     with _polite_errors():
-        settings = load_settings()
         scenarios = scenario.file_scenarios(file, repo=repo)
-        _finish(play.play_all(scenarios, settings, console), as_json=as_json)
+        _finish(
+            play.play_all(scenarios, load_settings(), _stage(as_json=as_json)), as_json=as_json
+        )
 
 
 @app.command()
@@ -230,10 +238,16 @@ def build(
         console.print(f"Built {bundle.manifest.name} at {target}", highlight=False)
 
 
+def _stage(*, as_json: bool) -> Console:
+    """Where people watch: standard output belongs to the JSON line where one was asked for."""
+    return errors if as_json else console
+
+
 def _finish(summary: Summary, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(summary.as_dict()))
     if not summary.applied:
+        errors.print("error: nothing was applied", style="bold red")
         raise typer.Exit(NOTHING_APPLIED_EXIT)
 
 

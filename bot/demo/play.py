@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -39,7 +40,7 @@ SPACED_ARRIVALS = 8
 GITHUB_PACE = 1.0
 """Seconds between two writes to one installation that GitHub asks for."""
 ROWS_SHOWN = 16
-PATIENCE = 300.0
+PATIENCE = 90.0
 """Seconds without any progress after which a run has failed."""
 
 
@@ -121,7 +122,7 @@ def _seed(stack: Stack, scenario: Scenario) -> int:
             title=issue.title,
             body=issue.body,
             labels=issue.labels,
-            created_at=issue.created_at,
+            created_at=issue.created_at or datetime.now(UTC),
             closed_at=issue.closed_at,
             author=issue.author,
             association=issue.association,
@@ -173,7 +174,6 @@ def _send(
                 body=issue.body,
                 author=issue.author,
                 association=issue.association,
-                created_at=issue.created_at,
             )
             run.numbers.append(number)
             if spaced:

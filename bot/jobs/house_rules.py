@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 from bot.core.rules import Rules, parse_rules
 from bot.errors import UserError
-from bot.github.client import InstallationClient, NotModified
+from bot.github.client import Contents, InstallationClient, NotModified
+from bot.github.events import RULES_PATH
+from bot.github.limits import PermissionMissing
 from bot.jobs.context import Context
 from bot.jobs.served import served
 from bot.store import repositories
 
 log = logging.getLogger(__name__)
 
-RULES_PATH = ".github/labelwright.yml"
 FRESH = timedelta(minutes=5)
 """How long rules are trusted without asking; a push to the file shortens it to nothing."""
 
@@ -28,20 +29,30 @@ def current_rules(
         text, etag, full_name = row.rules_text, row.rules_etag, row.full_name
         checked_at = row.rules_checked_at
     if not fresh and checked_at is not None and datetime.now(UTC) - checked_at < FRESH:
-        return parse_rules(text) if text else Rules()
-    found = client.contents(full_name, RULES_PATH, etag=etag)
+        return parse_rules(text or "")
+    found, error = _read(client, full_name, etag)
     if isinstance(found, NotModified):
         with context.database.session() as session:
             repositories.touch_rules(session, repository_id)
-        return parse_rules(text) if text else Rules()
+        return parse_rules(text or "")
     new_text, new_etag = (found.text, found.etag) if found is not None else ("", None)
-    error = _error_of(new_text)
+    error = error or _error_of(new_text)
     if error is not None:
-        log.warning("%s: %s is broken, the last good one stays: %s", full_name, RULES_PATH, error)
+        log.warning("%s: the rules cannot be used, the last good ones stay: %s", full_name, error)
         new_text = text or ""
     with context.database.session() as session:
         repositories.save_rules(session, repository_id, text=new_text, etag=new_etag, error=error)
-    return parse_rules(new_text) if new_text else Rules()
+    return parse_rules(new_text)
+
+
+def _read(
+    client: InstallationClient, full_name: str, etag: str | None
+) -> tuple[Contents | NotModified | None, str | None]:
+    """The file, and why it could not be read; the status says it, the issue is labelled all the same."""
+    try:
+        return client.contents(full_name, RULES_PATH, etag=etag), None
+    except (PermissionMissing, UserError) as error:
+        return None, str(error)
 
 
 def _error_of(text: str) -> str | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bot.classify.head import Head, fit_head
 from bot.classify.history import History
 from bot.core.evidence import KnownPairs, known_row
-from bot.core.families import infer_exclusive
+from bot.core.families import families_of, infer_exclusive
 from bot.core.label_text import label_text
 from bot.core.rules import Rules, learnable, parse_rules
 from bot.core.text import issue_text
@@ -103,8 +103,10 @@ def _teaches(issue: StoredIssue) -> bool:
 
 def _known(past: Past, exclusive: Sequence[Sequence[str]], *, settling: timedelta) -> KnownPairs:
     settled_before = datetime.now(UTC) - settling
-    declared = {name: past.rules.family_of(name) for name in past.names}
-    families = {name: family for name, family in declared.items() if family is not None}
+    families = {
+        name: past.rules.family_of(name) or family
+        for name, family in families_of(past.names).items()
+    }
     rows = [
         known_row(
             past.names,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from bot.errors import GiveUp, Ignore
 from bot.github.events import parse_event
 from bot.jobs import queue
 from bot.jobs.applying import apply_pending
@@ -21,21 +20,15 @@ Task = Callable[..., None]
 
 
 def handle_delivery(context: Context, *, delivery_id: int) -> None:
-    """Act on a stored delivery. `Ignore` and `GiveUp` end it; `RetryLater` leaves it stored."""
+    """Act on a stored delivery; what it raises ends it or brings it back, see `bot.jobs.attempt`."""
     with context.database.session() as session:
         delivery = deliveries.get(session, delivery_id)
     if delivery is None or delivery.status != "stored":
         return  # a second run of a job that had ended well
-    try:
-        occurred = parse_event(delivery.event, delivery.body, us=context.auth.identity())
-        outcome = handle(context, occurred, delivery_id=delivery_id)
-    except Ignore as reason:
-        _finish(context, delivery_id, status="ignored", outcome=str(reason))
-    except GiveUp as reason:
-        _finish(context, delivery_id, status="failed", outcome=str(reason))
-        raise
-    else:
-        _finish(context, delivery_id, status="done", outcome=outcome)
+    occurred = parse_event(delivery.event, delivery.body, us=context.auth.identity())
+    outcome = handle(context, occurred, delivery_id=delivery_id)
+    with context.database.session() as session:
+        deliveries.finish(session, delivery_id, status="done", outcome=outcome)
 
 
 def apply(context: Context, *, issue_id: int) -> None:
@@ -49,11 +42,6 @@ def onboard_repository(context: Context, *, repository_id: int) -> None:
 
 def learn(context: Context, *, repository_id: int, reason: str) -> None:
     log.info(learn_repository(context, repository_id=repository_id, reason=reason))
-
-
-def _finish(context: Context, delivery_id: int, *, status: deliveries.Status, outcome: str) -> None:
-    with context.database.session() as session:
-        deliveries.finish(session, delivery_id, status=status, outcome=outcome)
 
 
 TASKS: Mapping[str, Task] = {
