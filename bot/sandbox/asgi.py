@@ -19,9 +19,9 @@ from bot.sandbox.state import State
 class Application:
     """ASGI. `record` keeps whole exchanges instead of what was asked."""
 
-    def __init__(self, state: State, *, record: bool, rate_limit: int) -> None:
+    def __init__(self, state: State, *, limits: RateLimits, record: bool) -> None:
         self.faults = Faults()
-        self.limits = RateLimits(rate_limit)
+        self.limits = limits
         self.requests: list[Exchange] = []
         self._state = state
         self._record = record

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -121,7 +121,7 @@ class Courier:
         code, status, answered, text = self._post(client, emission.app, headers, body)
         return Delivery(
             id=self._state.next_id(),
-            emission=emission,
+            emission=replace(emission, payload={}),  # the body has it, smaller
             delivered_at=self._state.now(),
             redelivery=parcel.redelivery,
             duration=round(time.perf_counter() - started, 3),
@@ -144,7 +144,7 @@ class Courier:
             answer = client.post(app.hook_url or "", content=body, headers=headers)
         except httpx.TimeoutException:
             return LOST
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             return 502, "failed to connect to host", {}, ""
         code = answer.status_code
         status = "OK" if 200 <= code < 300 else f"Invalid HTTP Response: {code}"

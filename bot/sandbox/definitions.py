@@ -31,7 +31,24 @@ def rename_repository(state: State, repository: Repository, name: str, *, actor:
         raise ValueError(f"{full_name} is taken")
     repository.name = name
     state.names[full_name] = repository.id
-    webhooks.renamed_hook(state, repository, old, sender=actor)
+    changes = {"repository": {"name": {"from": old}}}
+    webhooks.repository_hook(state, repository, "renamed", sender=actor, changes=changes)
+
+
+def archive_repository(state: State, repository: Repository, *, actor: Account, on: bool) -> None:
+    """Read-only from now on, or no longer."""
+    repository.archived = on
+    action = "archived" if on else "unarchived"
+    webhooks.repository_hook(state, repository, action, sender=actor)
+
+
+def delete_repository(state: State, repository: Repository, *, actor: Account) -> None:
+    webhooks.repository_hook(state, repository, "deleted", sender=actor)
+    del state.repositories[repository.id]
+    state.names = {name: id_ for name, id_ in state.names.items() if id_ != repository.id}
+    for installation in state.installations.values():
+        if installation.repository_ids is not None:
+            installation.repository_ids.discard(repository.id)
 
 
 def define_label(
@@ -128,6 +145,15 @@ def suspend(state: State, installation: Installation, *, sender: Account, on: bo
     installation.suspended_by = sender if on else None
     action = "suspend" if on else "unsuspend"
     webhooks.installation_hook(state, installation, action, sender=sender)
+
+
+def grant(
+    state: State, installation: Installation, permissions: Mapping[str, str], *, sender: Account
+) -> None:
+    """The account accepts what the App asks for by now."""
+    installation.permissions = {**installation.permissions, **permissions}
+    installation.updated_at = state.now()
+    webhooks.installation_hook(state, installation, "new_permissions_accepted", sender=sender)
 
 
 def change_repositories(

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.sandbox.answers import Answer, refusal
-
-SECONDARY = (
-    "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-)
+from bot.sandbox.limits import SECONDARY
 
 
 @dataclass(slots=True)

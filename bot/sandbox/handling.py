@@ -92,6 +92,8 @@ def _handle(state: State, limits: RateLimits, request: Incoming, context: _Conte
     limits.check(budget, caller)
     if hit is None:
         raise not_found()
+    if request.method != "GET" and caller.kind == "installation":
+        limits.check_write(budget, state.now().timestamp())
     call = _call(state, request, path, hit, caller)
     try:
         answer = _freshened(hit[0].handler(call), request)

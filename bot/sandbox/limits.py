@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from bot.sandbox.answers import refusal
@@ -9,6 +10,9 @@ from bot.sandbox.auth import Caller
 from bot.sandbox.state import State
 
 WINDOW = 3600
+SECONDARY = (
+    "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+)
 
 
 @dataclass(slots=True)
@@ -17,6 +21,8 @@ class Budget:
 
     reset: int
     used: int = 0
+    writes: deque[float] = field(default_factory=deque)
+    """When the caller wrote in the last minute."""
 
 
 @dataclass(slots=True)
@@ -24,6 +30,8 @@ class RateLimits:
     """`limit` may be changed while the sandbox runs."""
 
     limit: int = 5000
+    writes_per_minute: int | None = None
+    """GitHub brakes at 80; None brakes never."""
     budgets: dict[str, Budget] = field(default_factory=dict)
 
     def budget(self, state: State, caller: Caller) -> Budget:
@@ -38,6 +46,15 @@ class RateLimits:
         """Refuse when nothing is left."""
         if budget.used >= self.limit:
             raise refusal(403, f"API rate limit exceeded for {_key(caller)}.")
+
+    def check_write(self, budget: Budget, now: float) -> None:
+        """Count a write; refuse when there were too many in the last minute."""
+        while budget.writes and budget.writes[0] <= now - 60:
+            budget.writes.popleft()
+        if self.writes_per_minute is not None and len(budget.writes) >= self.writes_per_minute:
+            wait = max(1, round(budget.writes[0] + 60 - now))
+            raise refusal(403, SECONDARY, headers={"Retry-After": str(wait)})
+        budget.writes.append(now)
 
     def headers(self, budget: Budget) -> dict[str, str]:
         return {

@@ -173,6 +173,20 @@ class People(World):
             who = self.state.account(actor)
             definitions.rename_repository(self.state, repository, name, actor=who)
 
+    def archive_repository(
+        self, full_name: str, *, on: bool = True, actor: str = MAINTAINER
+    ) -> None:
+        with self.state.lock:
+            repository = self._repository(full_name)
+            who = self.state.account(actor)
+            definitions.archive_repository(self.state, repository, actor=who, on=on)
+
+    def delete_repository(self, full_name: str, *, actor: str = MAINTAINER) -> None:
+        with self.state.lock:
+            repository = self._repository(full_name)
+            who = self.state.account(actor)
+            definitions.delete_repository(self.state, repository, actor=who)
+
     def set_role(self, full_name: str, login: str, role: str) -> None:
         """admin | maintain | write | triage | read."""
         with self.state.lock:

@@ -92,6 +92,12 @@ class Sandbox(People):
             found = self._installation(installation_id)
             definitions.suspend(self.state, found, sender=self._admin(found), on=on)
 
+    def grant(self, installation_id: int, **permissions: str) -> None:
+        """The account accepts more permissions: `grant(id, contents="read")`."""
+        with self.state.lock:
+            found = self._installation(installation_id)
+            definitions.grant(self.state, found, permissions, sender=self._admin(found))
+
     def change_repositories(
         self, installation_id: int, *, add: Iterable[str] = (), remove: Iterable[str] = ()
     ) -> None:

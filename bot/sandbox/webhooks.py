@@ -127,9 +127,17 @@ def label_hook(
     _tell(state, repository, "label", action, parts, sender)
 
 
-def renamed_hook(state: State, repository: Repository, old_name: str, *, sender: Account) -> None:
-    changes = {"repository": {"name": {"from": old_name}}}
-    _tell(state, repository, "repository", "renamed", {"changes": changes}, sender)
+def repository_hook(
+    state: State,
+    repository: Repository,
+    action: str,
+    *,
+    sender: Account,
+    changes: Json | None = None,
+) -> None:
+    """renamed | archived | unarchived | deleted."""
+    parts: Json = {} if changes is None else {"changes": changes}
+    _tell(state, repository, "repository", action, parts, sender)
 
 
 def push_hook(
@@ -172,7 +180,7 @@ def push_hook(
 def installation_hook(
     state: State, installation: Installation, action: str, *, sender: Account
 ) -> None:
-    """created | deleted | suspend | unsuspend. Goes to the App whether subscribed or not."""
+    """Told whether subscribed or not: created | deleted | suspend | unsuspend | new_permissions_accepted."""
     parts: Json = {
         "action": action,
         "installation": installation_payload(state, installation),

@@ -11,6 +11,7 @@ from bot.core.types import LabelSpec, RepositoryLabel
 from bot.sandbox import definitions
 from bot.sandbox.asgi import Application
 from bot.sandbox.courier import Courier
+from bot.sandbox.limits import RateLimits
 from bot.sandbox.records import (
     DEFAULT_EVENTS,
     DEFAULT_PERMISSIONS,
@@ -44,6 +45,7 @@ class World:
         webhook_secret: str = "sandbox-secret",  # noqa: S107 - opens nothing but this sandbox
         hook_workers: int = 1,
         rate_limit: int = 5000,
+        writes_per_minute: int | None = None,
         record: bool = False,
     ) -> None:
         self.state = State(clock=clock)
@@ -60,7 +62,8 @@ class World:
         )
         self.hooks = Courier(self.state, workers=hook_workers)
         self.state.post = self.hooks
-        self.application = Application(self.state, record=record, rate_limit=rate_limit)
+        limits = RateLimits(rate_limit, writes_per_minute)
+        self.application = Application(self.state, limits=limits, record=record)
 
     def add_repository(
         self,

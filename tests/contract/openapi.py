@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+import httpx
 from openapi_core import Config, OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.templating.responses.exceptions import ResponseNotFound
@@ -146,8 +147,8 @@ def _content_type(headers: Mapping[str, str]) -> str:
 def _judge_answer(
     request: MockRequest, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
-    if status in (304, 307):
-        return  # bare by nature; a 307 is the 301 of a write
+    if status in (301, 304, 307):
+        return  # any call may lead on or say "unchanged", also where its page does not list it
     answer = MockResponse(
         body, status_code=status, headers=dict(headers), content_type=_content_type(headers)
     )
@@ -202,6 +203,28 @@ def _reasons(error: BaseException) -> str:
             found.append(f"{place}: {one}"[:600])
         queue.extend(inner)
     return "; ".join(found)
+
+
+class Validated(httpx.BaseTransport):
+    """A transport that judges everything that passes through it: `httpx.Client(transport=Validated())`."""
+
+    def __init__(self, inner: httpx.BaseTransport | None = None) -> None:
+        self._inner = inner or httpx.HTTPTransport()
+        self.judged = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        body = request.read()
+        answer = self._inner.handle_request(request)
+        told = answer.read()
+        validate_exchange(
+            request.method, str(request.url), request.headers, body,
+            answer.status_code, answer.headers, told,
+        )  # fmt: skip
+        self.judged += 1
+        return answer
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 def validate_requests(exchanges: Iterable[Exchange]) -> int:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 
-from tests.contract.openapi import ContractError, validate_exchange, validate_webhook
+from bot.sandbox.server import SandboxServer
+from tests.contract.openapi import (
+    ContractError,
+    Validated,
+    validate_exchange,
+    validate_webhook,
+)
 
 LABELS = "https://api.github.com/repos/octo/tracker/issues/1/labels"
 JSON = {"content-type": "application/json"}
@@ -69,3 +76,18 @@ def test_an_incomplete_webhook_is_refused() -> None:
         validate_webhook("issues", "opened", answer({"action": "opened"}))
     with pytest.raises(ContractError, match="commits"):
         validate_webhook("push", None, answer({"ref": "refs/heads/main"}))
+
+
+def test_a_client_can_be_judged_on_its_way(sandbox: SandboxServer) -> None:
+    sandbox.add_repository("octo/tracker")
+    sandbox.open_issue("octo/tracker", title="It breaks")
+    credential = {"Authorization": f"Bearer {sandbox.user_token('octo')}"}
+    transport = Validated()
+    with httpx.Client(base_url=sandbox.url, headers=credential, transport=transport) as client:
+        labels = "/repos/octo/tracker/issues/1/labels"
+        assert client.post(labels, json={"labels": ["bug"]}).status_code == 200
+        with pytest.raises(ContractError):
+            client.post(labels, json=["bug"])
+        with pytest.raises(ContractError):
+            client.put(labels, json={"labels": []})
+    assert transport.judged == 1

@@ -20,6 +20,7 @@ REPO = "octo/tracker"
 EXPECTED = {
     ("installation", "created"),
     ("installation", "deleted"),
+    ("installation", "new_permissions_accepted"),
     ("installation", "suspend"),
     ("installation", "unsuspend"),
     ("installation_repositories", "added"),
@@ -40,7 +41,10 @@ EXPECTED = {
     ("label", "edited"),
     ("ping", None),
     ("push", None),
+    ("repository", "archived"),
+    ("repository", "deleted"),
     ("repository", "renamed"),
+    ("repository", "unarchived"),
 }
 
 
@@ -61,6 +65,10 @@ def live_through_everything(sandbox: SandboxServer) -> None:
         bot.patch(comment, json={"body": "Me too, twice"})
         bot.delete(comment)
     sandbox.rename_repository(REPO, "renamed")
+    sandbox.archive_repository("octo/renamed")
+    sandbox.archive_repository("octo/renamed", on=False)
+    sandbox.delete_repository("octo/renamed")
+    sandbox.grant(installation, checks="read")
     sandbox.change_repositories(installation, remove=["octo/other"])
     sandbox.suspend(installation)
     sandbox.suspend(installation, on=False)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.sandbox.auth import issue_token
 from bot.sandbox.handling import Incoming, Outgoing, respond
 from bot.sandbox.sandbox import Sandbox
 from tests.fixtures.sandbox import ask
@@ -153,7 +154,7 @@ def test_a_transferred_issue_leads_on_and_a_deleted_one_is_gone(world: Sandbox, 
 
 def test_an_archived_repository_cannot_be_written(world: Sandbox, owner: str) -> None:
     world.open_issue(REPO, title="x")
-    world.state.repository(REPO).archived = True
+    world.archive_repository(REPO)
     assert ask(world, "GET", f"{HERE}/issues/1", credential=owner).status == 200
     path = f"{HERE}/issues/1/labels"
     assert ask(world, "POST", path, {"labels": ["x"]}, credential=owner).status == 403
@@ -166,3 +167,30 @@ def test_a_locked_issue_takes_no_comments_from_outside(world: Sandbox, owner: st
     anybody = world.user_token("anybody")
     assert ask(world, "POST", path, {"body": "Hi"}, credential=anybody).status == 403
     assert ask(world, "POST", path, {"body": "Hi"}, credential=owner).status == 201
+
+
+def test_writes_can_be_braked() -> None:
+    sandbox = Sandbox(writes_per_minute=2)
+    sandbox.add_repository(REPO)
+    sandbox.open_issue(REPO, title="x")
+    installation = sandbox.state.installations[sandbox.install("octo")]
+    made = issue_token(
+        sandbox.state, installation, permissions=installation.permissions, repository_ids=None
+    )
+
+    def write() -> Outgoing:
+        path = f"{HERE}/issues/1/labels"
+        return ask(sandbox, "POST", path, {"labels": ["x"]}, credential=made.value)
+
+    assert [write().status for _ in range(3)] == [200, 200, 403]
+    assert 1 <= int(write().headers["Retry-After"]) <= 60
+    assert ask(sandbox, "GET", HERE, credential=made.value).status == 200
+
+
+def test_a_deleted_repository_is_nowhere(world: Sandbox, owner: str) -> None:
+    world.rename_repository(REPO, "issues")
+    world.delete_repository("octo/issues")
+    assert ask(world, "GET", HERE, credential=owner).status == 404
+    assert ask(world, "GET", "/repos/octo/issues", credential=owner).status == 404
+    world.add_repository(REPO)
+    assert ask(world, "GET", HERE, credential=owner).status == 200
