@@ -186,8 +186,14 @@ def _wants_unsure(
     usable = _fold(name) in case.available - case.present - case.removed
     labelled = any(learnable(label, case.rules) for label in present)
     applied = any(decision.action == "apply" for decision in decided)
-    ruled_out = case.rules.of_label(name).never or _taken(name, case)
+    ruled_out = case.rules.of_label(name).never or _taken(name, case) or _meets(name, decided, case)
     return usable and not (labelled or applied or ruled_out)
+
+
+def _meets(name: str, decided: Sequence[Decision], case: _Case) -> bool:
+    """Whether a label of one of its groups is suggested already."""
+    said = _folded(decision.label for decision in decided if decision.action != "abstain")
+    return any(_fold(name) in group and group & said for group in case.groups)
 
 
 def _as_mode(decision: Decision, rules: Rules) -> Decision:

@@ -257,6 +257,7 @@ def test_unsure_says_what_was_likeliest() -> None:
         Given(removed=frozenset({"unsure"})),
         Given(present=frozenset({"unsure"})),
         Given(exclusive=(("unsure", "stale"),), present=frozenset({"stale"})),
+        Given(exclusive=(("unsure", "bug"),), scores=(score("bug", 0.5),)),
     ],
 )
 def test_no_unsure_label_where_somebody_has_spoken(silent: Given) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bot.core.machine_text import CODE
 from bot.core.text import MAX_BODY, MAX_TITLE, TEXT_VERSION, issue_text
+from bot.core.types import IssueText
 
 GOLDEN = Path(__file__).with_name("golden_text.json")
 REPOSITORY = Path(__file__).parents[2]
@@ -117,10 +118,18 @@ def test_text_of_a_million_characters_takes_no_longer_than_its_length_asks_for()
 
 
 def test_text_that_never_settles_loses_its_markup() -> None:
-    nested = "<!" * 30 + "<!-- -->" + "-- -->" * 30 + " word"
-    text = issue_text(nested, nested)
-    assert issue_text(text.title, text.body) == text
-    assert "word" in text.body
+    nested = "[" * 30 + "word" + "](x)" * 30
+    plain = "word" + " x" * 24
+    assert issue_text(nested, nested) == IssueText(plain, plain)
+
+
+def test_a_long_text_keeps_its_head_and_its_tail() -> None:
+    body = "\n".join(f"{chr(97 + n % 26) * (n // 26 + 1)} came by" for n in range(26 * 30))
+    text = issue_text("t", f"First words.\n{body}\nLast words.").body
+    assert text.startswith("First words.")
+    assert text.endswith("Last words.")
+    assert "\n...\n" in text
+    assert MAX_BODY * 0.9 < len(text) <= MAX_BODY
 
 
 def write_golden() -> None:
