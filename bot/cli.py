@@ -106,9 +106,38 @@ def replay(
 
     with _polite_errors():
         scenarios = scenario.file_scenarios(file, repo=repo)
-        _finish(
-            play.play_all(scenarios, load_settings(), _stage(as_json=as_json)), as_json=as_json
+        _finish(play.play_all(scenarios, load_settings(), _stage(as_json=as_json)), as_json=as_json)
+
+
+@app.command()
+def register(
+    webhook_url: Annotated[
+        str, typer.Option(help="Where GitHub reaches the receiver, https://.../webhook")
+    ],
+    organization: Annotated[
+        str | None, typer.Option(help="Owner of the App; yourself if unset")
+    ] = None,
+    web_url: Annotated[
+        str, typer.Option(help="GitHub as your browser sees it")
+    ] = "https://github.com",
+    port: Annotated[int, typer.Option(help="Port of the page on this machine")] = 8712,
+) -> None:
+    """Make the App on GitHub by one click and keep its credentials here."""
+    from bot.register import register as register_app
+
+    with _polite_errors():
+        settings = load_settings()
+        registered = register_app(
+            webhook_url=webhook_url,
+            api_url=settings.github_api_url,
+            web_url=web_url,
+            organization=organization,
+            data_dir=settings.data_dir,
+            port=port,
+            say=console.print,
         )
+        console.print(f"Credentials are in {registered.env_file}", highlight=False)
+        console.print(f"Install the App: {registered.install_url}", highlight=False)
 
 
 @app.command()

@@ -112,4 +112,4 @@ def _stored(session: Session, condition: ColumnElement[bool]) -> Iterator[Stored
 def ids_by_number(session: Session, repository_id: int) -> dict[int, int]:
     """Number on GitHub -> id in the store, for all issues of a repository."""
     found = select(Issue.number, Issue.id).where(Issue.repository_id == repository_id)
-    return {number: id_ for number, id_ in session.execute(found)}
+    return {row.number: row.id for row in session.execute(found)}
