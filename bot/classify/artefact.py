@@ -40,8 +40,9 @@ def pack(
         "words.intercepts": sides.words.intercepts,
         "vocabulary.ids": sides.vocabulary.ids.astype(np.int32),
         "vocabulary.idf": sides.vocabulary.idf,
-        "slopes": combiner.slopes,
-        "offsets": combiner.offsets,
+        "base": sides.base,
+        "family": sides.family,
+        "combiner": combiner.coefficients,
         "label_vectors": label_vectors,
         **_pack_words(sides.words.weights),
     }
@@ -76,10 +77,12 @@ def _arrays(tensors: Tensors) -> dict[str, Any]:
             tensors["vocabulary.ids"].astype(np.int64), tensors["vocabulary.idf"]
         ),
         words=Linear(_unpack_words(tensors), tensors["words.intercepts"]),
+        base=tensors["base"],
+        family=tensors["family"],
     )
     return {
         "sides": sides,
-        "combiner": Combiner(tensors["slopes"], tensors["offsets"]),
+        "combiner": Combiner(tensors["combiner"]),
         "label_vectors": tensors["label_vectors"],
     }
 

@@ -1,9 +1,12 @@
 """Where the probability is high enough to apply a label, so that the promised precision holds.
 
-Learn-then-test (Angelopoulos et al. 2021, arXiv:2110.01052): at most eight preset ranks, each tested
-by an exact binomial (Clopper-Pearson) test of "precision <= target"; the tests share delta by the
-fallback procedure (Wiens 2003), which controls the family-wise error and so the chance that the chosen
-cut breaks the promise. Refuses a cut where evidence is short.
+Learn-then-test (Angelopoulos et al. 2021, arXiv:2110.01052): at most eight ranks, fixed by the scores
+and never by the truths, are tested by the exact binomial (Clopper-Pearson) test of "precision <= target"
+in a fixed sequence (Maurer 1995, Bauer 1991) that starts where success is likely and walks towards more
+coverage; each test may use the whole share of delta, as the walk ends at the first failure. A small
+share is kept for stricter ranks, should the start fail (Bonferroni between the two parts). The chance
+that any passed rank breaks the promise is so at most delta, and no Holm correction is paid. Refuses a
+cut where evidence is short.
 """
 
 from __future__ import annotations
@@ -16,17 +19,29 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc, betaincinv
 
 RANKS = (0.98, 0.97, 0.96, 0.95, 0.94, 0.93, 0.92, 0.91)
-"""Presets: mean calibrated probability of what a cut would apply, strictest first."""
-FIRST_SHARE = 0.5
-"""Part of delta for the first test; the others share the rest and inherit what was not used up."""
+"""Mean calibrated probability of what a cut would apply, strictest first."""
+MAIN_SHARE = 0.9
+"""Part of delta for the walk from the start; the rest is for the ranks stricter than it."""
+CONFIDENT = 2.5
+"""Standard errors between a rank's expected precision and the target that make it a start."""
 
 
-def upper_bound(right: float, n: float, *, delta: float) -> float:
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """The `n` likeliest pairs, of which `right` are right; `cut` is the least probability among them."""
+
+    cut: float
+    right: int
+    n: int
+    expected: float
+
+
+def upper_bound(right: int, n: int, *, delta: float) -> float:
     """Clopper-Pearson: the precision that `right` of `n` does not exceed, at confidence 1 - delta."""
     return 1.0 if right >= n else float(betaincinv(right + 1, n - right, 1 - delta))
 
 
-def lower_bound(right: float, n: float, *, delta: float) -> float:
+def lower_bound(right: int, n: int, *, delta: float) -> float:
     """Clopper-Pearson: the precision that `right` of `n` reaches, at confidence 1 - delta."""
     return 0.0 if right <= 0 else float(betaincinv(right, n - right + 1, delta))
 
@@ -36,55 +51,60 @@ def p_value(right: int, n: int, *, target: float) -> float:
     return float(bdtrc(right - 1, n, target)) if right > 0 else 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """One preset rank: the cut it stands for, and what is known of the pairs above it."""
-
-    cut: float
-    right: int
-    n: int
-    passed: bool
-
-
-def try_cuts(
+def choose_cut(
     probabilities: NDArray[np.float64],
-    correct: NDArray[np.bool_],
+    right: NDArray[np.bool_],
     *,
     target: float,
     delta: float,
-    ranks: Sequence[float] = RANKS,
-) -> tuple[Tested, ...]:
-    """Test the preset ranks on known pairs (flat arrays), strictest first."""
+) -> Rank | None:
+    """The rank that applies most among those that pass, from known pairs (flat arrays); None if none
+    does."""
+    ranks = list_ranks(probabilities, right)
+    if not ranks:
+        return None
+    start = _start(ranks, target)
+    passed = _walk(ranks[start:], target, MAIN_SHARE * delta)
+    if passed is None and start:
+        share = (1 - MAIN_SHARE) * delta / start
+        stricter = [rank for rank in ranks[:start] if _passes(rank, target, share)]
+        passed = stricter[-1] if stricter else None
+    return passed
+
+
+def list_ranks(
+    probabilities: NDArray[np.float64], right: NDArray[np.bool_], presets: Sequence[float] = RANKS
+) -> list[Rank]:
+    """The distinct, non-empty ranks of `presets`, strictest first: each the longest prefix of pairs by
+    probability whose mean reaches the preset. Pairs that tie are taken or left together."""
     order = np.argsort(-probabilities, kind="stable")
-    sorted_p, right = probabilities[order], np.cumsum(correct[order])
-    expected = np.cumsum(sorted_p) / np.arange(1, len(order) + 1)
-    tested: list[Tested] = []
-    spare = 0.0
-    for position, n in enumerate(_sizes(sorted_p, expected, ranks)):
-        share = FIRST_SHARE if position == 0 else (1 - FIRST_SHARE) / (len(ranks) - 1)
-        level = spare + share * delta
-        k = int(right[n - 1]) if n else 0
-        passed = n > 0 and p_value(k, n, target=target) <= level
-        spare = level if passed else 0.0
-        tested.append(Tested(float(sorted_p[n - 1]) if n else 1.0, k, n, passed))
-    return tuple(tested)
+    p, hits = probabilities[order], np.cumsum(right[order])
+    expected = np.cumsum(p) / np.arange(1, len(p) + 1)
+    last_of_tie = np.append(p[1:] < p[:-1], True)[: len(p)]
+    sizes = {int(np.flatnonzero((expected >= x) & last_of_tie).max(initial=-1)) for x in presets}
+    return [
+        Rank(cut=float(p[i]), right=int(hits[i]), n=i + 1, expected=float(expected[i]))
+        for i in sorted(sizes - {-1})
+    ]
 
 
-def lowest_passed(tested: Sequence[Tested]) -> Tested | None:
-    """The passed rank that applies most, or None."""
-    passed = [rank for rank in tested if rank.passed]
-    return max(passed, key=lambda rank: rank.n) if passed else None
+def _start(ranks: Sequence[Rank], target: float) -> int:
+    """The loosest rank expected to pass comfortably, else the likeliest one; truths play no part."""
+    margins = [
+        (rank.expected - target) * (rank.n / (target * (1 - target))) ** 0.5 for rank in ranks
+    ]
+    confident = [i for i, margin in enumerate(margins) if margin >= CONFIDENT]
+    return confident[-1] if confident else int(np.argmax(margins))
 
 
-def _sizes(
-    sorted_p: NDArray[np.float64], expected: NDArray[np.float64], ranks: Sequence[float]
-) -> list[int]:
-    """How many pairs each rank takes: the longest prefix whose mean probability reaches it; pairs that
-    tie with the last one are taken or left together."""
-    sizes = []
+def _walk(ranks: Sequence[Rank], target: float, level: float) -> Rank | None:
+    passed = None
     for rank in ranks:
-        n = int((expected >= rank).sum())
-        if 0 < n < len(sorted_p) and sorted_p[n] == sorted_p[n - 1]:
-            n = int((sorted_p > sorted_p[n - 1]).sum())
-        sizes.append(n)
-    return sizes
+        if not _passes(rank, target, level):
+            break
+        passed = rank
+    return passed
+
+
+def _passes(rank: Rank, target: float, level: float) -> bool:
+    return p_value(rank.right, rank.n, target=target) <= level

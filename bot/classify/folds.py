@@ -5,7 +5,7 @@ An issue that repeats an earlier one is not scored: it would only show that the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,7 @@ REPEAT = 0.985
 CHUNK = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Rows `past` (everything before `now.start`) teach what scores the rows `now`."""
 
     past: slice
@@ -26,7 +25,7 @@ class Block:
 
 
 def forward_blocks(
-    informed: NDArray[np.bool_], *, blocks: int = 5, first: float = 0.4
+    informed: NDArray[np.bool_], *, blocks: int = 6, first: float = 0.3
 ) -> tuple[Block, ...]:
     """Blocks with equal numbers of `informed` rows (those with a known pair), in time order.
 

@@ -7,21 +7,23 @@ from no issue at all to thousands. Refuses to learn from unknown pairs, and to b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from bot.classify import artefact
-from bot.classify.calibrate import Combiner, fit_combiner
+from bot.classify.calibrate import Combiner, cross_probabilities, fit_combiner
 from bot.classify.expectation import Expectation
 from bot.classify.folds import forward_blocks, repeats
 from bot.classify.history import History
 from bot.classify.promise import LabelCut, Scored, make_promise
-from bot.classify.sides import Sides, fit_sides, refit_column
+from bot.classify.sides import EVIDENCE, Sides, fit_sides, refit_column
 from bot.classify.words import count_words
+from bot.core.families import families_of
 from bot.core.types import IssueText, LabelSpec, Score
 
 __all__ = ["Head", "History", "fit_head", "refit_label"]
@@ -65,7 +67,7 @@ class Head:
         associations: Sequence[str] | None = None,
     ) -> NDArray[np.float64]:
         """Calibrated probabilities [n, L]."""
-        return self.combiner.probabilities(self.sides.logits(texts, vectors, associations))
+        return self.combiner.probabilities(self.sides.evidence(texts, vectors, associations))
 
     def to_bytes(self) -> bytes:
         """safetensors with JSON metadata; `from_bytes` gives a head that scores the same (within half
@@ -116,14 +118,15 @@ def fit_head(
     applied labels are right, at confidence 1 - `delta`, for issues exchangeable with the newest.
     """
     specs = tuple(labels)
+    names = tuple(spec.name for spec in specs)
     groups = tuple(tuple(group) for group in exclusive)
+    fit = partial(fit_sides, label_vectors=label_vectors, family=_families(names))
     counts = count_words(history.texts, extra=history.associations)
-    logits, known = _forward_logits(history, counts, label_vectors)
-    combiner = fit_combiner(logits, known, np.ones(len(known)))
+    past = _chain_forward(history, counts, fit)
     promise = make_promise(
-        Scored(combiner.probabilities(logits), known),
+        Scored(cross_probabilities(past.evidence, past.known, past.block), past.known),
         history.known,
-        tuple(spec.name for spec in specs),
+        names,
         exclusive=groups,
         target=target,
         delta=delta,
@@ -131,8 +134,8 @@ def fit_head(
     return Head(
         specs=specs,
         exclusive=groups,
-        sides=fit_sides(history.vectors, counts, history.known, label_vectors),
-        combiner=combiner,
+        sides=fit(history.vectors, counts, history.known),
+        combiner=fit_combiner(past.evidence, past.known),
         cuts=promise.cuts,
         expectation=promise.expectation,
         label_vectors=label_vectors,
@@ -153,16 +156,32 @@ def refit_label(head: Head, history: History, label: str) -> Head:
     )
 
 
-def _forward_logits(
-    history: History, counts: csr_matrix, label_vectors: Floats
-) -> tuple[Floats, NDArray[np.int8]]:
-    """Logits [2, n, L] of issues by sides fitted on what came before them, and their known pairs;
-    repeats of earlier issues are left out."""
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """Issues as the head of their day saw them: evidence [k, n, L], known pairs [n, L], block [n]."""
+
+    evidence: Floats
+    known: NDArray[np.int8]
+    block: NDArray[np.int32]
+
+
+def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Sides]) -> _Past:
+    """Evidence of issues by sides fitted on what came before them; repeats of earlier issues are left
+    out."""
     fresh = ~repeats(history.vectors)
-    logits, known = [np.zeros((2, 0, history.known.shape[1]), np.float32)], [history.known[:0]]
-    for block in forward_blocks(history.informed):
-        past, rows = block.past, np.arange(block.now.start, block.now.stop)[fresh[block.now]]
-        sides = fit_sides(history.vectors[past], counts[past], history.known[past], label_vectors)
-        logits.append(sides.logits_of(history.vectors[rows], counts[rows]))
+    labels = history.known.shape[1]
+    evidence, known = [np.zeros((len(EVIDENCE), 0, labels), np.float32)], [history.known[:0]]
+    block = [np.zeros(0, np.int32)]
+    for number, (past, now) in enumerate(forward_blocks(history.informed)):
+        rows = np.arange(now.start, now.stop)[fresh[now]]
+        sides = fit(history.vectors[past], counts[past], history.known[past])
+        evidence.append(sides.evidence_of(history.vectors[rows], counts[rows]))
         known.append(history.known[rows])
-    return np.concatenate(logits, axis=1), np.concatenate(known)
+        block.append(np.full(len(rows), number, np.int32))
+    return _Past(np.concatenate(evidence, axis=1), np.concatenate(known), np.concatenate(block))
+
+
+def _families(labels: Sequence[str]) -> NDArray[np.int32]:
+    found = families_of(labels)
+    numbers = {family: number for number, family in enumerate(dict.fromkeys(found.values()))}
+    return np.array([numbers[found[label]] for label in labels], dtype=np.int32)

@@ -1,4 +1,4 @@
-"""The two sides of a head: logits from the issue's vector and logits from its words.
+"""The two sides of a head, the issue's vector and its words, and what they bring before the combiner.
 
 The vector side is a logistic regression whose prior mean is the zero-shot direction, the label's own
 vector minus the mean of the repository's label vectors; the word side has prior mean zero. Refuses
@@ -8,7 +8,7 @@ unknown pairs in its fits.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,62 +22,73 @@ from bot.core.types import IssueText
 Floats = NDArray[np.float32]
 
 ZERO_SHOT_SCALE = 6.0
-VECTOR_PENALTY = 0.3
+VECTOR_PENALTY = 0.1
 WORD_PENALTY = 0.1
 CENTRE_WEIGHT = 4
 """Issues that the mean label vector stands for in the repository's mean, until there are real ones."""
 STEPS = 60
 
 
+EVIDENCE = ("vector", "words", "base", "rival")
+"""What a pair is judged by: the logit of each side less the base rate's, the base rate's log-odds, and
+the logit of the strongest other label of its family."""
+NO_RIVAL = -4.0
+
+
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Fitted sides. `centre` [d] is the repository's mean vector."""
+    """Fitted sides. `centre` [d] is the repository's mean vector, `base` [L] the labels' log-odds,
+    `family` [L] numbers the labels' families."""
 
     centre: Floats
     vector: Linear
     vocabulary: Vocabulary
     words: Linear
+    base: Floats
+    family: NDArray[np.int32]
 
-    def logits(
+    def evidence(
         self,
         texts: Sequence[IssueText],
         vectors: Floats,
         associations: Sequence[str] | None = None,
     ) -> Floats:
-        """[2, n, L]: the vector side's, the word side's."""
-        return self.logits_of(vectors, count_words(texts, extra=associations))
+        """[4, n, L], in the order of `EVIDENCE`."""
+        return self.evidence_of(vectors, count_words(texts, extra=associations))
 
-    def logits_of(self, vectors: Floats, counts: csr_matrix) -> Floats:
+    def evidence_of(self, vectors: Floats, counts: csr_matrix) -> Floats:
         """The same from word counts already made."""
-        words = weigh_words(counts, self.vocabulary)
-        return np.stack([self.vector.logits(vectors - self.centre), self.words.logits(words)])
+        vector = self.vector.logits(vectors - self.centre)
+        words = self.words.logits(weigh_words(counts, self.vocabulary))
+        base = np.broadcast_to(self.base, vector.shape)
+        rival = strongest_rival((vector + words) / 2, self.family)
+        return np.stack([vector - base, words - base, base, rival])
 
 
 def fit_sides(
-    vectors: Floats, counts: csr_matrix, known: NDArray[np.int8], label_vectors: Floats
+    vectors: Floats,
+    counts: csr_matrix,
+    known: NDArray[np.int8],
+    *,
+    label_vectors: Floats,
+    family: NDArray[np.int32],
 ) -> Sides:
     """Fit both sides on vectors [n, d], word counts [n, ids] and known pairs [n, L]."""
-    centre = (vectors.sum(axis=0) + CENTRE_WEIGHT * label_vectors.mean(axis=0)) / (
-        len(vectors) + CENTRE_WEIGHT
-    )
-    intercepts = _base_rates(known)
+    stand_in = CENTRE_WEIGHT * label_vectors.mean(axis=0)
+    centre = ((vectors.sum(axis=0) + stand_in) / (len(vectors) + CENTRE_WEIGHT)).astype(np.float32)
+    base = base_rates(known)
     vocabulary = learn_vocabulary(counts)
     flat = np.zeros((len(vocabulary.ids), known.shape[1]), dtype=np.float32)
+    towards_names = _prior(zero_shot(label_vectors), base, VECTOR_PENALTY)
+    towards_nothing = _prior(flat, base, WORD_PENALTY)
+    words = weigh_words(counts, vocabulary)
     return Sides(
-        centre=centre.astype(np.float32),
-        vector=fit_logistic(
-            (vectors - centre).astype(np.float32),
-            known,
-            _prior(zero_shot(label_vectors), intercepts, VECTOR_PENALTY),
-            max_steps=STEPS,
-        ),
+        centre=centre,
+        vector=fit_logistic(vectors - centre, known, towards_names, max_steps=STEPS),
         vocabulary=vocabulary,
-        words=fit_logistic(
-            weigh_words(counts, vocabulary),
-            known,
-            _prior(flat, intercepts, WORD_PENALTY),
-            max_steps=STEPS,
-        ),
+        words=fit_logistic(words, known, towards_nothing, max_steps=STEPS),
+        base=base,
+        family=family,
     )
 
 
@@ -87,19 +98,21 @@ def refit_column(
     """Both sides of one label learned anew from where they stood; the others stay."""
     one = slice(column, column + 1)
     words = weigh_words(count_words(history.texts, extra=history.associations), sides.vocabulary)
-    intercepts = _base_rates(known[:, one])
+    base = base_rates(known[:, one])
     flat = np.zeros((len(sides.vocabulary.ids), 1), dtype=np.float32)
     direction = zero_shot(label_vectors)[:, one]
-    vector_prior = _prior(direction, intercepts, VECTOR_PENALTY)
-    word_prior = _prior(flat, intercepts, WORD_PENALTY)
+    vector_prior = _prior(direction, base, VECTOR_PENALTY)
+    word_prior = _prior(flat, base, WORD_PENALTY)
     centred = (history.vectors - sides.centre).astype(np.float32)
     vector = fit_logistic(centred, known[:, one], vector_prior, start=_column(sides.vector, one))
     word = fit_logistic(words, known[:, one], word_prior, start=_column(sides.words, one))
-    return Sides(
-        centre=sides.centre,
+    moved = sides.base.copy()
+    moved[one] = base
+    return replace(
+        sides,
         vector=_replaced(sides.vector, vector, one),
-        vocabulary=sides.vocabulary,
         words=_replaced(sides.words, word, one),
+        base=moved,
     )
 
 
@@ -110,10 +123,23 @@ def zero_shot(label_vectors: Floats) -> Floats:
     return np.asarray(ZERO_SHOT_SCALE * (away / np.maximum(lengths, 1e-6)).T, dtype=np.float32)
 
 
-def _base_rates(known: NDArray[np.int8]) -> Floats:
+def base_rates(known: NDArray[np.int8]) -> Floats:
     """Log-odds [L] of a label among its known pairs, smoothed towards rare."""
     positives, negatives = (known > 0).sum(axis=0), (known < 0).sum(axis=0)
     return np.log((positives + 0.5) / (negatives + 2.0)).astype(np.float32)
+
+
+def strongest_rival(logits: Floats, family: NDArray[np.int32]) -> Floats:
+    """Per pair [n, L] the largest logit among the other labels of the family, within +-4."""
+    rivals = np.full(logits.shape, NO_RIVAL, dtype=np.float32)
+    for number in np.unique(family):
+        columns = np.flatnonzero(family == number)
+        if len(columns) < 2 or not len(logits):
+            continue
+        inside = logits[:, columns]
+        second, first = np.sort(inside, axis=1)[:, -2:].T[:, :, None]
+        rivals[:, columns] = np.where(inside >= first, second, first)
+    return np.clip(rivals, NO_RIVAL, -NO_RIVAL)
 
 
 def _prior(weights: Floats, intercepts: Floats, penalty: float) -> Prior:

@@ -1,7 +1,7 @@
-"""Sparse word features of an issue text: hashed TF-IDF of words and word pairs, title apart from body.
+"""Sparse word features of an issue text: hashed TF-IDF of words, of the title apart, of headings apart.
 
 Hand-rolled on scipy.sparse: scikit-learn's vectoriser would cost the worker 60 MB and half a second of
-import, and builds every pair as a string; here words are hashed once and pairs are arithmetic.
+import, and cannot weigh blocks apart; here a word is hashed once and word pairs are arithmetic.
 Refuses to keep words: only their hashes are stored.
 """
 
@@ -18,8 +18,11 @@ from scipy.sparse import csr_matrix
 
 from bot.core.types import IssueText
 
-IDS = 1 << 24
-MAX_WORDS = 400
+BLOCK_WEIGHTS = (1.0, 0.7, 0.5)
+"""Length of each block of a row: words of title and body; title (words, pairs, marks); headings."""
+BLOCK_IDS = 1 << 22
+IDS = BLOCK_IDS * len(BLOCK_WEIGHTS)
+MAX_WORDS = 600
 """Words read of a body: what an issue is about stands in its beginning."""
 MIN_ISSUES = 2
 """A feature that one issue alone has can teach nothing about another."""
@@ -27,7 +30,7 @@ MAX_FEATURES = 40_000
 
 _WORD = re.compile(r"[^\W\d_][\w+#]*|[+#@]\w+|\d[\w.]*")
 _HEADING = re.compile(r"^#{1,6} (.{1,80})$", re.MULTILINE)
-_TITLE, _BODY, _LINE = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D
+_MARK = re.compile(r"^\W*([\w/+ -]{1,20})[\]:]")
 
 Ids = NDArray[np.int64]
 
@@ -41,11 +44,10 @@ class Vocabulary:
 
 
 def count_words(texts: Sequence[IssueText], *, extra: Sequence[str] | None = None) -> csr_matrix:
-    """Raw counts [n, IDS] of the hashed features; `extra`: one more token per issue ("" for none)."""
+    """Raw counts [n, IDS] of the hashed features; `extra`: one more mark per issue ("" for none)."""
     cache: dict[str, int] = {}
-    rows = [_features(text, cache) for text in texts]
-    if extra is not None:
-        rows = [_with(row, token) for row, token in zip(rows, extra, strict=True)]
+    marks = extra if extra is not None else [""] * len(texts)
+    rows = [_features(text, mark, cache) for text, mark in zip(texts, marks, strict=True)]
     pairs = [np.unique(row, return_counts=True) for row in rows]
     starts = np.cumsum([0, *(len(ids) for ids, _ in pairs)])
     ids = np.concatenate([ids for ids, _ in pairs]) if pairs else np.zeros(0, dtype=np.int64)
@@ -64,31 +66,40 @@ def learn_vocabulary(counts: csr_matrix) -> Vocabulary:
 
 
 def weigh_words(counts: csr_matrix, vocabulary: Vocabulary) -> csr_matrix:
-    """TF-IDF [n, features] with unit rows (logarithmic counts); unknown features are dropped."""
-    at = np.searchsorted(vocabulary.ids, counts.indices)
-    at = np.minimum(at, max(len(vocabulary.ids) - 1, 0))
-    known = vocabulary.ids[at] == counts.indices if len(vocabulary.ids) else at < 0
-    lengths = np.add.reduceat(np.append(known, 0), counts.indptr[:-1]) if len(known) else 0
-    lengths = np.where(np.diff(counts.indptr) > 0, lengths, 0)
+    """TF-IDF [n, features] with logarithmic counts, each block of a row scaled to its weight; features
+    outside the vocabulary are dropped."""
+    n, features = counts.shape[0], len(vocabulary.ids)
+    if not features:
+        empty = np.zeros((n, 0), dtype=np.float32)
+        return csr_matrix(empty)
+    at = np.minimum(np.searchsorted(vocabulary.ids, counts.indices), features - 1)
+    known = vocabulary.ids[at] == counts.indices
+    row = np.repeat(np.arange(n), np.diff(counts.indptr))[known]
     at = at[known]
     values = (1 + np.log(counts.data[known])) * vocabulary.idf[at]
-    shape = (counts.shape[0], len(vocabulary.ids))
-    weighed = csr_matrix((values, at, np.append(0, np.cumsum(lengths))), shape=shape)
-    squares = np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel()
-    norms = np.repeat(np.sqrt(np.maximum(squares, 1e-12)), np.diff(weighed.indptr))
-    weighed.data = (weighed.data / norms).astype(np.float32)
-    return weighed
+    blocks = len(BLOCK_WEIGHTS)
+    block = row * blocks + vocabulary.ids[at] // BLOCK_IDS
+    squares = np.bincount(block, values * values, minlength=n * blocks)
+    scale = np.tile(BLOCK_WEIGHTS, n) / np.sqrt(np.maximum(squares, 1e-12))
+    starts = np.append(0, np.cumsum(np.bincount(row, minlength=n)))
+    data = (values * scale[block]).astype(np.float32)
+    return csr_matrix((data, at, starts), shape=(n, features))
 
 
-def _features(text: IssueText, cache: dict[str, int]) -> Ids:
-    """Words and pairs of title and body, the title's apart, and the headings as whole lines."""
-    title = _hashes(_WORD.findall(text.title.lower()), cache)
+def _features(text: IssueText, mark: str, cache: dict[str, int]) -> Ids:
+    title_words = _WORD.findall(text.title.lower())
+    title = _hashes(title_words, cache)
     body = _hashes(_WORD.findall(text.body.lower())[:MAX_WORDS], cache)
-    lines = _hashes([line.lower() for line in _HEADING.findall(text.body)], cache)
-    parts = (title, _pairs(title), body, _pairs(body))
-    joint = np.concatenate(parts)
-    own = np.concatenate((title, _pairs(title))) * _TITLE
-    return (np.concatenate((joint * _BODY, own, lines * _LINE)) >> 5) % IDS
+    marks = [f"^{word}" for word in title_words[:1]]
+    marks += [f"[{found.lower()}" for found in _MARK.findall(text.title)]
+    marks += [f"@{mark}"] if mark else []
+    headings = [line.lower() for line in _HEADING.findall(text.body)]
+    blocks = (
+        np.concatenate((title, body)),
+        np.concatenate((title, _pairs(title), _hashes(marks, cache))),
+        _hashes(headings, cache),
+    )
+    return np.concatenate([ids % BLOCK_IDS + i * BLOCK_IDS for i, ids in enumerate(blocks)])
 
 
 def _hashes(tokens: Sequence[str], cache: dict[str, int]) -> Ids:
@@ -99,8 +110,5 @@ def _hashes(tokens: Sequence[str], cache: dict[str, int]) -> Ids:
 
 
 def _pairs(hashes: Ids) -> Ids:
-    return (hashes[:-1] * 31 + hashes[1:]) % 0xFFFFFFFB
-
-
-def _with(row: Ids, token: str) -> Ids:
-    return np.append(row, crc32(f"\0{token}".encode()) % IDS) if token else row
+    """Neighbours as one feature each; the order of the two tells."""
+    return (hashes[:-1] * 0x9E3779B1 + hashes[1:]) >> 7
