@@ -35,7 +35,7 @@ def pad(tokens: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def epoch_batches(lengths: Sequence[int], *, size: int, seed: Sequence[int]) -> list[Ints]:
-    """Row numbers of one epoch: each row once; a last batch of less than half the size joins another."""
+    """Row numbers of one epoch: each row once; all batches about `size` long."""
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(lengths))
     span = size * BUCKET

@@ -34,6 +34,7 @@ USER_ERROR_EXIT = 2
 def main() -> None:
     """Retrains the encoder on what the maintainers taught."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.basicConfig(level=logging.WARNING)
 
@@ -65,6 +66,10 @@ def score(
         _need_training_extra()
         if labels and min_count is not None:
             raise UserError("--labels and --min-count both choose the labels: give one of them.")
+        if json_out is not None and not json_out.absolute().parent.is_dir():
+            raise UserError(
+                f"{json_out}: there is no such folder. Make it, or give another --json."
+            )
         from training.recipe import recipe_named
         from training.score import Question, score_files
 

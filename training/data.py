@@ -73,7 +73,7 @@ def _object(line: str, where: str) -> dict[str, Any]:
 
 def _issue(row: dict[str, Any], where: str) -> FiledIssue:
     labels = row.get("labels") or []
-    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise UserError(f'{where}: "labels" must be a list of names.')
     return FiledIssue(
         repo=_text(row, "repo", where),

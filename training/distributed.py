@@ -42,15 +42,18 @@ def world_size() -> int:
 
 
 def share(rows: Ints) -> Ints:
-    """This rank's rows of a batch: equally many on each, the first ones repeated to make it so."""
+    """This rank's rows of a batch: equally many on each, the last one repeated to make it so."""
     ranks = world_size()
-    padded = np.concatenate([rows, rows[: -len(rows) % ranks]])
+    padded = np.pad(rows, (0, -len(rows) % ranks), mode="edge")
     return padded[rank() :: ranks]
 
 
-def gather(local: torch.Tensor) -> torch.Tensor:
-    """Rows of all ranks, in the same order on each; gradients find their way back."""
-    return _Gather.apply(local) if world_size() > 1 else local
+def gather(local: torch.Tensor, *, count: int) -> torch.Tensor:
+    """The `count` rows of a batch that was shared, in its order; gradients find their way back."""
+    if world_size() == 1:
+        return local
+    by_rank = _Gather.apply(local).unflatten(0, (world_size(), -1))
+    return by_rank.transpose(0, 1).flatten(0, 1)[:count]
 
 
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:

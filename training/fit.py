@@ -32,7 +32,7 @@ from training.objectives import Batch
 from training.objectives.classification import Classification
 from training.objectives.contrastive import Contrastive
 from training.recipe import Recipe
-from training.task import Task
+from training.task import Ints, Task
 
 OnStep = Callable[[int, int, float], None]
 """Called after each step with (steps done, steps in all, loss)."""
@@ -55,13 +55,7 @@ def fit_network(
     tokenizer = open_tokenizer(base)
     tokens = tokenise(tokenizer, texts_of(task), max_tokens=recipe.max_tokens)
     network = _start(task, recipe, device=device, base=base, tokenizer=tokenizer)
-    epochs = max(min(recipe.epochs, recipe.max_passes // len(tokens)), 1)
-    lengths = [len(row) for row in tokens]
-    batches = [
-        rows
-        for epoch in range(epochs)
-        for rows in epoch_batches(lengths, size=recipe.batch, seed=(seed, epoch))
-    ]
+    batches = _plan([len(row) for row in tokens], recipe, seed=seed)
 
     objectives = (
         (1.0, Classification(recipe.smoothing)),
@@ -82,9 +76,9 @@ def fit_network(
         with device.autocast():
             vectors, logits = network(ids.to(device.kind), mask.to(device.kind))
         batch = Batch(
-            vectors=distributed.gather(vectors.float()),
-            logits=distributed.gather(logits.float()),
-            known=distributed.gather(torch.as_tensor(task.known[mine]).to(device.kind).float()),
+            vectors=distributed.gather(vectors.float(), count=len(rows)),
+            logits=distributed.gather(logits.float(), count=len(rows)),
+            known=torch.as_tensor(task.known[rows]).to(device.kind).float(),
             single=task.space.single,
         )
         loss = sum((weight * objective(batch) for weight, objective in objectives), torch.zeros(()))
@@ -148,12 +142,25 @@ def _log_odds(task: Task) -> torch.Tensor:
     return torch.tensor(np.log(positive / negative), dtype=torch.float32)
 
 
+def _plan(lengths: list[int], recipe: Recipe, *, seed: int) -> list[Ints]:
+    """The batches of all epochs: few examples are gone over more often, very many less."""
+    per_epoch = len(epoch_batches(lengths, size=recipe.batch, seed=(seed,)))
+    epochs = max(recipe.epochs, math.ceil(recipe.min_steps / per_epoch))
+    epochs = max(min(epochs, recipe.max_passes // len(lengths)), 1)
+    return [
+        rows
+        for epoch in range(epochs)
+        for rows in epoch_batches(lengths, size=recipe.batch, seed=(seed, epoch))
+    ]
+
+
 def _parameter_groups(network: Network, recipe: Recipe) -> Iterator[dict[str, Any]]:
     """Lower layers learn slower; the head learns faster and without decay, biases without decay."""
     layers = int(network.encoder.backbone.config.num_hidden_layers)
+    frozen = round(recipe.frozen * layers)
     for name, parameter in network.encoder.named_parameters():
         depth = _depth(name, layers)
-        if depth <= recipe.frozen_layers and recipe.frozen_layers:
+        if frozen and depth <= frozen:
             parameter.requires_grad_(False)
             continue
         yield {

@@ -64,18 +64,25 @@ def open_encoder(source: Path | None) -> Encoder:
     """The encoder of a directory in Hugging Face's layout; the base encoder if none is given."""
     from transformers import AutoModel
 
-    path = source if source is not None else find_base_weights()
-    if not (path / "config.json").is_file():
-        raise UserError(f"{path}: no encoder there. Give a directory with config.json and weights.")
-    return Encoder(AutoModel.from_pretrained(path, dtype=torch.float32))
+    backbone = AutoModel.from_pretrained(_locate(source), dtype=torch.float32)
+    if hasattr(backbone, "pooler"):
+        backbone.pooler = None  # not used by the mean; untrained in most sentence encoders
+    return Encoder(backbone)
 
 
 def open_tokenizer(source: Path | None) -> Any:
     """`tokenizers.Tokenizer` of the same directory."""
     from tokenizers import Tokenizer
 
+    return Tokenizer.from_file(str(_locate(source) / "tokenizer.json"))
+
+
+def _locate(source: Path | None) -> Path:
     path = source if source is not None else find_base_weights()
-    return Tokenizer.from_file(str(path / "tokenizer.json"))
+    for name in ("config.json", "tokenizer.json"):
+        if not (path / name).is_file():
+            raise UserError(f"{path}: no encoder there, {name} is missing. Give its directory.")
+    return path
 
 
 def zero_shot_weights(vectors: Floats, scale: float) -> torch.Tensor:

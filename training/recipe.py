@@ -25,13 +25,15 @@ class Recipe:
     epochs: int = 5
     max_passes: int = 40_000
     """Upper bound of examples seen (epochs x examples): large files get fewer epochs, at least one."""
+    min_steps: int = 40
+    """Lower bound of optimiser steps: few examples get more epochs."""
     batch: int = 32
     learning_rate: float = 5e-5
     head_learning_rate: float = 1e-2
     layer_decay: float = 0.9
     """Factor on the learning rate per layer, from the last to the embeddings."""
-    frozen_layers: int = 3
-    """Embeddings and so many layers stay as they are: half of the work, and little to gain there."""
+    frozen: float = 0.5
+    """Lower share of the layers that stays as it is, with the embeddings: a third of the work less."""
     weight_decay: float = 0.01
     warmup: float = 0.1
     """Share of the steps; a cosine down to zero follows."""

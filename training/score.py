@@ -60,7 +60,7 @@ def score_files(question: Question, *, on_progress: OnProgress | None = None) ->
         read_issues(question.train), labels=question.labels, min_count=question.min_count
     )
     read = read_issues(question.test)
-    tested = _testable(read, task.space)
+    tested = _testable(read, task.space, by_repo=question.by_repo)
     device = find_device(question.recipe.precision)
     runs = [
         score_task(question, task, tested, seed=seed, device=device, on_progress=on_progress)
@@ -107,8 +107,6 @@ def score_task(
         issues = [issue for issue in tested if name in (ALL, issue.repo)]
         if issues:
             answers[name] = _answer(scorer, issues, name=name, target=question.target)
-    if not answers:
-        raise UserError("The test file has no issue of a repository that was trained on.")
     return {
         "seed": seed,
         "train_seconds": round(trained - started, 2),
@@ -173,9 +171,18 @@ def _answer(
     return answer
 
 
-def _testable(issues: Sequence[FiledIssue], space: LabelSpace) -> list[FiledIssue]:
+def _testable(
+    issues: Sequence[FiledIssue], space: LabelSpace, *, by_repo: bool
+) -> list[FiledIssue]:
     """Single-label: the issues with exactly one of the labels. Multi-label: all, for an issue that
     nobody labelled still counts in the coverage."""
+    if by_repo:
+        issues = [issue for issue in issues if issue.repo in space.repos]
+        if not issues:
+            raise UserError(
+                "The test file has no issue of a repository that is trained on "
+                f"({', '.join(space.repos[:3])}). Leave --by-repo out, or give another file."
+            )
     wanted = frozenset(space.labels)
     kept = [issue for issue in issues if len(issue.labels & wanted) == 1 or not space.single]
     if not any(issue.labels & wanted for issue in kept):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - what everyone calls it
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from training.objectives import Batch
 
@@ -35,7 +35,7 @@ class Classification:
     def _per_label(self, batch: Batch) -> torch.Tensor:
         told = (batch.known != 0).float()
         target = (batch.known > 0).float() * (1 - self.smoothing) + self.smoothing / 2
-        loss = F.binary_cross_entropy_with_logits(batch.logits, target, reduction="none")
+        loss = binary_cross_entropy_with_logits(batch.logits, target, reduction="none")
         return (loss * told).sum() / told.sum().clamp(min=1.0) * LOUDER
 
 

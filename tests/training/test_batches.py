@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+
+from training.batches import epoch_batches, pad
+
+
+def test_every_row_once_and_the_seed_fixes_the_order() -> None:
+    lengths = list(np.random.default_rng(0).integers(3, 60, 101))
+    first = epoch_batches(lengths, size=16, seed=(1, 0))
+    assert sorted(np.concatenate(first).tolist()) == list(range(101))
+    again = epoch_batches(lengths, size=16, seed=(1, 0))
+    assert [rows.tolist() for rows in first] == [rows.tolist() for rows in again]
+    other = epoch_batches(lengths, size=16, seed=(1, 1))
+    assert [rows.tolist() for rows in first] != [rows.tolist() for rows in other]
+
+
+def test_like_lengths_share_a_batch() -> None:
+    lengths = np.random.default_rng(0).integers(3, 200, 960)
+    batches = epoch_batches(lengths.tolist(), size=32, seed=(0, 0))
+    padded = sum(int(lengths[rows].max()) * len(rows) for rows in batches)
+    unsorted = sum(int(lengths[i : i + 32].max()) * 32 for i in range(0, 960, 32))
+    assert padded < 0.7 * unsorted
+
+
+def test_fewer_rows_than_a_batch() -> None:
+    (rows,) = epoch_batches([4, 9, 2], size=32, seed=(0, 0))
+    assert sorted(rows.tolist()) == [0, 1, 2]
+
+
+def test_padding_is_masked() -> None:
+    ids, mask = pad([[5, 6, 7], [8]])
+    assert ids.tolist() == [[5, 6, 7], [8, 0, 0]]
+    assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.training.tiny import (
+    filed,
+    make_rows,
+    make_tiny_encoder,
+    tiny_recipe,
+    write_rows,
+)
+from training import recipe as recipes
+from training.cli import app
+from training.device import Device
+from training.model import spared_parts, train_model
+from training.task import make_task
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(autouse=True)
+def _tiny_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recipes.RECIPES, "standard", tiny_recipe())
+    monkeypatch.setitem(recipes.RECIPES, "separate", tiny_recipe(name="separate", joint=False))
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, ["score", *map(str, words)])
+
+
+def ask(tmp_path: Path, base: Path, *options: object, **rows: Any) -> dict[str, Any]:
+    train = write_rows(tmp_path / "train.jsonl", make_rows(120, **rows))
+    test = write_rows(tmp_path / "test.jsonl", make_rows(60, seed=7, **rows))
+    out = tmp_path / "out.json"
+    words = ["--train", train, "--test", test, "--encoder", base, "--json", out, *options]
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert not list(tmp_path.glob("*.unfinished"))
+    return json.loads(out.read_text())
+
+
+def test_single_label_issues_are_learned(tmp_path: Path, base: Path) -> None:
+    answer = ask(tmp_path, base)
+    assert answer["question"]["kind"] == "single-label"
+    assert answer["overall"]["f1"]["macro"] > 0.9
+    assert answer["recipe"]["members"] == 2
+    assert answer["overall"]["promise"]["coverage"] > 0
+    assert set(answer["repositories"]) == {"all repositories"}
+
+
+@pytest.mark.parametrize("recipe", ["standard", "separate"])
+def test_by_repo_gives_each_and_the_mean(tmp_path: Path, base: Path, recipe: str) -> None:
+    answer = ask(tmp_path, base, "--by-repo", "--recipe", recipe, repos=("a/one", "b/two"))
+    each = answer["repositories"]
+    assert set(each) == {"a/one", "b/two"}
+    mean = sum(figures["f1"]["macro"] for figures in each.values()) / 2
+    assert answer["overall"]["f1"]["macro"] == pytest.approx(mean)
+    assert mean > 0.8
+
+
+def test_multi_label_issues_have_thresholds(tmp_path: Path, base: Path) -> None:
+    answer = ask(tmp_path, base, two_labels=True)
+    assert answer["question"]["kind"] == "multi-label"
+    assert set(answer["overall"]["thresholds"]) == {
+        "area/x",
+        "area/y",
+        "bug",
+        "feature",
+        "question",
+    }
+    assert answer["overall"]["f1"]["micro"] > 0.7
+    assert "f1_closed_world" in answer["overall"]
+
+
+def test_shots_seeds_and_labels(tmp_path: Path, base: Path) -> None:
+    answer = ask(tmp_path, base, "--shots", 8, "--seeds", 2, "--labels", "bug, question")
+    assert answer["question"]["labels"] == ["bug", "question"]
+    assert answer["question"]["test_issues_left_out"] == 20
+    macros = [run["overall"]["f1"]["macro"] for run in answer["runs"]]
+    assert len(macros) == 2
+    assert answer["overall"]["f1"]["macro"] == pytest.approx(sum(macros) / 2)
+
+
+def test_two_runs_give_the_same_figures(tmp_path: Path, base: Path) -> None:
+    first, second = (ask(tmp_path, base, two_labels=True) for _ in range(2))
+    assert first["overall"] == second["overall"]
+
+
+def test_what_is_chosen_is_chosen_on_unseen_issues(base: Path) -> None:
+    task = make_task(filed(make_rows(90)))
+    parts = spared_parts(task, tiny_recipe(members=3), seed=0)
+    assert sorted(row for part in parts for row in part) == list(range(90))
+    few = make_task(filed(make_rows(15)))
+    assert [len(part) for part in spared_parts(few, tiny_recipe(members=3), seed=0)] == [0, 0, 0]
+    model = train_model(
+        few, tiny_recipe(), seed=0, by_repo=False, device=Device("cpu", False), base=base
+    )
+    assert model.held_out is None
+    assert model.probabilities(few.issues).sum(axis=1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        (make_rows(30), ["--labels", "bug,featrue"], "Did you mean 'feature'"),
+        (make_rows(30), ["--labels", "bug"], "One class"),
+        (make_rows(30), ["--recipe", "standart"], "Did you mean 'standard'"),
+        (make_rows(30), ["--labels", "bug,feature", "--min-count", "3"], "give one of them"),
+        ([{**row, "labels": ["bug"]} for row in make_rows(30)], [], "two are needed"),
+        ([{**row, "labels": []} for row in make_rows(30)], [], "has a label"),
+    ],
+)
+def test_bad_input_is_answered_with_advice(
+    tmp_path: Path, rows: list[dict[str, Any]], options: list[str], message: str
+) -> None:
+    file = write_rows(tmp_path / "issues.jsonl", rows)
+    result = run("--train", file, "--test", file, *options)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_files_that_do_not_fit_each_other(tmp_path: Path, base: Path) -> None:
+    train = write_rows(tmp_path / "train", make_rows(30))
+    other = write_rows(tmp_path / "test", [{**row, "labels": ["x"]} for row in make_rows(9)])
+    result = run("--train", train, "--test", other, "--encoder", base)
+    assert (result.exit_code, "carries one of the learned labels" in result.output) == (2, True)
+    elsewhere = write_rows(tmp_path / "elsewhere", make_rows(9, repos=("z/z",)))
+    result = run("--train", train, "--test", elsewhere, "--by-repo", "--encoder", base)
+    assert (result.exit_code, "repository that is trained on" in result.output) == (2, True)
+    result = run("--train", tmp_path / "none", "--test", other)
+    assert (result.exit_code, "no such file" in result.output) == (2, True)
+    result = run("--train", train, "--test", train, "--encoder", tmp_path)
+    assert (result.exit_code, "no encoder there" in result.output) == (2, True)
+
+
+def test_figures_that_cannot_be_written(tmp_path: Path, base: Path) -> None:
+    file = write_rows(tmp_path / "issues.jsonl", make_rows(30))
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    for out, message in (
+        (tmp_path / "no" / "out.json", "no such folder"),
+        (taken, "cannot be written"),
+    ):
+        result = run("--train", file, "--test", file, "--encoder", base, "--json", out)
+        assert result.exit_code == 2
+        assert message in result.output
