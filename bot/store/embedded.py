@@ -6,6 +6,7 @@ server stays, the next opener finds it again, and its close stops it.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import subprocess
@@ -23,13 +24,14 @@ START_TIMEOUT = 90.0
 
 
 class EmbeddedServer:
-    """A use of the server under `data_dir / "postgres"`. Close it once."""
+    """A use of the server under `data_dir / "postgres"`."""
 
     def __init__(self, data_dir: Path) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self._pgdata = (data_dir / "postgres").resolve()
         self._mutex = data_dir / "postgres.lock"
         self._library = _import_library(data_dir / "run")
+        self._closed = False
         self._users = os.open(data_dir / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             with _exclusive(self._mutex):
@@ -38,12 +40,18 @@ class EmbeddedServer:
         except BaseException:
             os.close(self._users)
             raise
+        # For those who end without closing; a killed process is told by its lock.
+        atexit.register(self.close)
 
     def url(self, database: str) -> str:
         return str(self._server.get_uri(database=database))
 
     def close(self) -> None:
-        """Stop using the server; the last user stops it."""
+        """Stop using the server; the last user stops it. Closing twice is closing once."""
+        atexit.unregister(self.close)
+        if self._closed:
+            return
+        self._closed = True
         with _exclusive(self._mutex):
             try:
                 fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -37,8 +37,8 @@ class Arrival:
 _STORE = """
     WITH incoming AS MATERIALIZED (
         SELECT * FROM unnest(
-            %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bytea[],
-            %s::text[], %s::text[], %s::text[]
+            %b::bigint[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::bytea[],
+            %b::text[], %b::text[], %b::text[]
         ) WITH ORDINALITY AS i(
             target_id, guid, event, action, installation_id, body, task, queue, lock, place
         )

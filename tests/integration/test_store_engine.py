@@ -79,6 +79,14 @@ def test_the_server_of_a_killed_process_is_found_again_and_stopped(data_dir: Pat
     assert not server_runs(data_dir)
 
 
+def test_a_process_that_ends_without_closing_leaves_no_server(data_dir: Path) -> None:
+    script = OPEN_AND_WAIT.replace("database.close()", "")
+    command = [sys.executable, "-c", script, str(data_dir)]
+    subprocess.run(command, input="go\n", text=True, check=True, capture_output=True)
+    assert (data_dir / "postgres").exists()
+    assert not server_runs(data_dir)
+
+
 def test_open_close_open_in_one_process(data_dir: Path) -> None:
     open_database(data_dir, None).close()
     database = open_database(data_dir, None)
