@@ -55,7 +55,7 @@ def play_all(
             f"logs in {stack.logs}",
             highlight=False,
         )
-        summary = Summary(tuple(_play(stack, scenario, console) for scenario in scenarios))
+        summary = Summary(tuple(play(stack, scenario, console) for scenario in scenarios))
         for result in summary.results:
             console.print(label_table(result))
         console.print(summary_table(summary))
@@ -73,7 +73,8 @@ def ensure_bundle(settings: Settings, console: Console) -> Path:
     return settings.bundle_dir
 
 
-def _play(stack: Stack, scenario: Scenario, console: Console) -> RepositoryResult:
+def play(stack: Stack, scenario: Scenario, console: Console) -> RepositoryResult:
+    """One scenario on a running stack."""
     repository_id = _seed(stack, scenario)
     owner = scenario.full_name.partition("/")[0]
     installation_id = stack.sandbox.install(owner, [scenario.full_name])

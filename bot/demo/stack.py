@@ -58,7 +58,7 @@ def running_stack(*, bundle: Path, data_dir: Path | None = None) -> Iterator[Sta
             SandboxServer(webhook_secret=secrets.token_hex(16), rate_limit=RATE_LIMIT)
         )
         port = _free_port()
-        environment = _environment(sandbox, home=home, bundle=bundle, port=port)
+        environment = environment_of(sandbox, home=home, bundle=bundle, port=port)
         for name in ("serve", "worker"):
             stack.enter_context(running(name, environment, log=home / f"{name}.log"))
         url = f"http://127.0.0.1:{port}"
@@ -76,7 +76,9 @@ def _temporary_directory() -> Iterator[str]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _environment(sandbox: SandboxServer, *, home: Path, bundle: Path, port: int) -> dict[str, str]:
+def environment_of(
+    sandbox: SandboxServer, *, home: Path, bundle: Path, port: int
+) -> dict[str, str]:
     key_file = home / "app.pem"
     key_file.write_text(sandbox.private_key)
     key_file.chmod(0o600)
