@@ -21,7 +21,7 @@ from bot.classify.expectation import Expectation
 from bot.classify.folds import forward_blocks, repeats
 from bot.classify.history import History
 from bot.classify.promise import LabelCut, Scored, make_promise
-from bot.classify.sides import EVIDENCE, Sides, fit_sides, refit_column
+from bot.classify.sides import EVIDENCE, Sides, author_marks, fit_sides, refit_column
 from bot.classify.words import count_words
 from bot.core.families import families_of
 from bot.core.types import IssueText, LabelSpec, Score
@@ -121,7 +121,7 @@ def fit_head(
     names = tuple(spec.name for spec in specs)
     groups = tuple(tuple(group) for group in exclusive)
     fit = partial(fit_sides, label_vectors=label_vectors, family=_families(names))
-    counts = count_words(history.texts, extra=history.associations)
+    counts = count_words(history.texts, extra=author_marks(history.associations))
     past = _chain_forward(history, counts, fit)
     promise = make_promise(
         Scored(cross_probabilities(past.evidence, past.known, past.block), past.known),

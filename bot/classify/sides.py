@@ -27,6 +27,7 @@ WORD_PENALTY = 0.1
 CENTRE_WEIGHT = 4
 """Issues that the mean label vector stands for in the repository's mean, until there are real ones."""
 STEPS = 60
+INSIDERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 
 
 EVIDENCE = ("vector", "words", "base", "rival")
@@ -54,7 +55,7 @@ class Sides:
         associations: Sequence[str] | None = None,
     ) -> Floats:
         """[4, n, L], in the order of `EVIDENCE`."""
-        return self.evidence_of(vectors, count_words(texts, extra=associations))
+        return self.evidence_of(vectors, count_words(texts, extra=author_marks(associations)))
 
     def evidence_of(self, vectors: Floats, counts: csr_matrix) -> Floats:
         """The same from word counts already made."""
@@ -97,7 +98,8 @@ def refit_column(
 ) -> Sides:
     """Both sides of one label learned anew from where they stood; the others stay."""
     one = slice(column, column + 1)
-    words = weigh_words(count_words(history.texts, extra=history.associations), sides.vocabulary)
+    counts = count_words(history.texts, extra=author_marks(history.associations))
+    words = weigh_words(counts, sides.vocabulary)
     base = base_rates(known[:, one])
     flat = np.zeros((len(sides.vocabulary.ids), 1), dtype=np.float32)
     direction = zero_shot(label_vectors)[:, one]
@@ -114,6 +116,14 @@ def refit_column(
         words=_replaced(sides.words, word, one),
         base=moved,
     )
+
+
+def author_marks(associations: Sequence[str] | None) -> list[str] | None:
+    """One word mark per issue: whether its author belongs to the project. Finer kinds change after
+    an issue is filed, so that a history read today would show them as they were not."""
+    if associations is None:
+        return None
+    return ["insider" if found in INSIDERS else "" for found in associations]
 
 
 def zero_shot(label_vectors: Floats) -> Floats:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
-from fnmatch import fnmatchcase
 from itertools import combinations
 from math import exp
 from typing import Protocol
+
+from bot.core.patterns import matches_any
 
 Group = tuple[str, ...]
 
@@ -79,10 +80,7 @@ def infer_exclusive(
 
 
 def _declared(labels: Sequence[str], patterns: Sequence[Sequence[str]]) -> tuple[Group, ...]:
-    groups = (
-        tuple(x for x in labels if any(fnmatchcase(x.lower(), p.lower()) for p in group))
-        for group in patterns
-    )
+    groups = (tuple(x for x in labels if matches_any(x, tuple(group))) for group in patterns)
     return tuple(group for group in groups if len(group) > 1)
 
 
