@@ -70,7 +70,9 @@ def main() -> None:
         for repo, issues in by_repository(read_issues(path, repo=options.repo)).items():
             rows += [
                 _row(
-                    cut_in_time(f"{path.stem.split('.')[0]} {repo}", issues, share, encode), options
+                    _cut_in_time(f"{path.stem.split('.')[0]} {repo}", issues, share, encode),
+                    encode,
+                    options,
                 )
                 for share in options.share
                 if len(issues) >= options.least
