@@ -85,7 +85,9 @@ def build_app(
         with database.session() as session:
             wake(session, job)
 
-    connector = PsycopgConnector(conninfo=database.url, min_size=1, max_size=connections)
+    connector = PsycopgConnector(
+        conninfo=database.url, min_size=1, max_size=connections, configure=_configure
+    )
     app = App(connector=connector)
     app.job_manager = PatientManager(connector)
     for name, function in {**tasks, TASK_WAKE: wake_up}.items():
@@ -110,6 +112,13 @@ def sweep(database: Database, *, dead_after: float) -> int:
     for row in again:
         logger.warning("job %d: its worker died, it runs again", row.id)
     return len(again)
+
+
+async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
+    """The engine's own notes need not wait for the disk: a fetch or an end that a crash of the
+    server forgets makes a job run again, which it must bear anyway. What jobs write does wait."""
+    await connection.set_autocommit(True)
+    await connection.execute("SET synchronous_commit TO off")
 
 
 def _task(database: Database, function: Callable[..., None]) -> Callable[..., None]:
