@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.classify.cuts import lowest_passed, try_cuts
+from bot.classify import cuts
 from bot.core.evidence import KnownPairs
 from bot.core.measure import measure
+from training.stacking import Floats64
 
-Floats64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 DEFAULT_THRESHOLD = 0.5
@@ -102,8 +102,7 @@ def choose_cut(
 ) -> Promise:
     """The lowest cut at which held-out issues keep the target at confidence .95 (the bot's own test)."""
     offered = _offered(probabilities, single=single) & (known != 0)
-    tested = try_cuts(probabilities[offered], known[offered] > 0, target=target, delta=DELTA)
-    passed = lowest_passed(tested)
+    passed = cuts.choose_cut(probabilities[offered], known[offered] > 0, target=target, delta=DELTA)
     return Promise(target, passed.cut if passed else None)
 
 

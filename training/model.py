@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bot.classify.calibrate import Combiner, fit_combiner
 from bot.core.evidence import KnownPairs
 from training.batches import Tokens, tokenise
 from training.data import FiledIssue
@@ -26,17 +24,15 @@ from training.hierarchy import Floats
 from training.network import Network, open_tokenizer
 from training.recipe import Recipe
 from training.sides import SIDES, VectorSide, WordSide, fit_vectors, fit_words, network_log_odds
+from training.stacking import Floats64, Stack, fit_stack, fixed_stack
 from training.task import Bools, Ints, LabelSpace, Task
 
-Floats64 = NDArray[np.float64]
 OnProgress = Callable[[str, int, int, float], None]
 """Called with (what is being done, steps done, steps in all, loss)."""
 
 ENOUGH = 12
 """Issues of the rarest label of single-label data, below which no part is spared; of multi-label data
 ten times as many in all."""
-SLOPES = (0.3, 0.4, 0.6)
-"""The combination that is fixed beforehand: the weight of each side's log-odds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +83,7 @@ class Model:
     by_repo: bool
     members: tuple[Member, ...]
     words: WordSide
-    combiner: Combiner
+    stack: Stack
     held_out: HeldOut | None
     device: Device
     base: Path | None
@@ -106,7 +102,7 @@ class Model:
         sides = np.concatenate(
             [np.mean(told, axis=0, dtype=np.float32), self.words.log_odds(issues, repo)[None]]
         )
-        return combine(self.combiner, sides, allowed=allowed, single=self.space.single)
+        return self.stack.probabilities(sides, allowed=allowed, single=self.space.single)
 
 
 def train_model(
@@ -149,10 +145,10 @@ def train_model(
                 device=device,
             )
             sides[2, part] = fit_words(seen).log_odds(unseen.issues, unseen.repo)
-    combiner, held_out = _fixed_combiner(task.known.shape[1]), None
+    stack, held_out = fixed_stack(task.known.shape[1]), None
     if all(map(len, parts)):
-        combiner = fit_combiner(sides, task.known, np.ones(len(task.issues)))
-        found = combine(combiner, sides, allowed=allowed, single=task.space.single)
+        stack = fit_stack(sides, task.known)
+        found = stack.probabilities(sides, allowed=allowed, single=task.space.single)
         held_out = HeldOut(found, task.known, index)
     return Model(
         space=task.space,
@@ -160,7 +156,7 @@ def train_model(
         by_repo=by_repo,
         members=tuple(members),
         words=fit_words(task),
-        combiner=combiner,
+        stack=stack,
         held_out=held_out,
         device=device,
         base=base,
@@ -181,12 +177,6 @@ def tokens_of(issues: Sequence[FiledIssue], recipe: Recipe, base: Path | None) -
     return tokenise(open_tokenizer(base), texts, max_tokens=recipe.max_tokens)
 
 
-def combine(combiner: Combiner, sides: Floats, *, allowed: Bools, single: bool) -> Floats64:
-    """Probabilities [n, L] of the sides' log-odds [sides, n, L]."""
-    found = np.where(allowed, combiner.probabilities(sides), 0.0)
-    return found / found.sum(axis=1, keepdims=True).clip(1e-12) if single else found
-
-
 def _train_member(
     seen: Task,
     recipe: Recipe,
@@ -199,10 +189,6 @@ def _train_member(
     network = fit_network(seen, recipe, seed=seed, device=device, base=base, on_step=on_step)
     vectors = encode(network, tokens_of(seen.issues, recipe, base), device=device)
     return Member(network, fit_vectors(vectors, seen))
-
-
-def _fixed_combiner(labels: int) -> Combiner:
-    return Combiner(slopes=np.tile(SLOPES, (labels, 1)), offsets=np.zeros(labels))
 
 
 def _report(on_progress: OnProgress | None, what: str) -> Callable[[int, int, float], None] | None:

@@ -50,11 +50,9 @@ class Recipe:
     members: int = 3
     """Encoders trained, each without another part of the data, so that the mixing weight and the
     cuts are chosen on scores of issues that were not trained on; their probabilities are averaged.
-    1: one encoder on everything, fixed mixing weight."""
+    1: one encoder on everything, fixed weights."""
     joint: bool = True
     """With a head per repository: tune one encoder on all repositories of the file."""
-    words_share: float | None = None
-    """Weight of the word model's probabilities; None: chosen out of fold."""
     precision: Precision = "auto"
 
 
@@ -66,9 +64,7 @@ RECIPES: dict[str, Recipe] = {
         _STANDARD,
         replace(_STANDARD, name="separate", joint=False),
         replace(_STANDARD, name="fast", members=1, max_tokens=128, epochs=4),
-        Recipe(
-            name="setfit", engine="setfit", max_tokens=256, members=1, joint=False, words_share=0
-        ),
+        Recipe(name="setfit", engine="setfit", max_tokens=256, members=1, joint=False),
     )
 }
 

@@ -100,7 +100,7 @@ def score_task(
     if question.shots is not None:
         task = draw_shots(task, question.shots, seed=seed)
     started = time.perf_counter()
-    scorers = _train(question, task, seed=seed, device=device, on_progress=on_progress)
+    scorers = train_scorers(question, task, seed=seed, device=device, on_progress=on_progress)
     trained = time.perf_counter()
     answers = {}
     for name, scorer in scorers.items():
@@ -116,13 +116,13 @@ def score_task(
     }
 
 
-def _train(
+def train_scorers(
     question: Question,
     task: Task,
     *,
     seed: int,
     device: Device,
-    on_progress: OnProgress | None,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, Scorer]:
     """Who scores the issues of which repository."""
     recipe, base = question.recipe, question.base
