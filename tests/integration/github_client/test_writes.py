@@ -1,0 +1,107 @@
+"""Comments, suggestions and labels: written once, in place, never replaced."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.errors import GiveUp, RetryLater
+from bot.github.app import AppAuth
+from bot.github.client import (
+    Comment,
+    InstallationClient,
+    Suggestion,
+)
+from bot.sandbox.server import SandboxServer
+from tests.integration.github_client.conftest import LABELS, REPO, asked
+
+
+def test_a_comment_is_posted_once_and_then_edited_in_place(
+    sandbox: SandboxServer, client: InstallationClient
+) -> None:
+    number = sandbox.open_issue(REPO, title="Crash")
+    sandbox.comment(REPO, number, "quoting <!-- labelwright:status -->", actor="eve")
+    first = client.comment(REPO, number, "Looking.", marker="status")
+    assert first.outcome == "posted"
+    assert client.comment(REPO, number, "Looking.", marker="status") == Comment(
+        first.id, "unchanged"
+    )
+    assert client.comment(REPO, number, "Found.", marker="status") == Comment(first.id, "edited")
+    assert client.comment(REPO, number, "Other.", marker="else").outcome == "posted"
+    bodies = _comments(sandbox, number)
+    assert bodies == [
+        "quoting <!-- labelwright:status -->",
+        "Found.\n\n<!-- labelwright:status -->",
+        "Other.\n\n<!-- labelwright:else -->",
+    ]
+
+
+def test_a_comment_whose_answer_was_lost_is_not_posted_twice(
+    sandbox: SandboxServer, client: InstallationClient
+) -> None:
+    number = sandbox.open_issue(REPO, title="Crash")
+    sandbox.faults.drop(path="/comments", method="POST", after=True)
+    with pytest.raises(RetryLater):
+        client.comment(REPO, number, "Looking.", marker="status")
+    assert client.comment(REPO, number, "Looking.", marker="status").outcome == "unchanged"
+    assert len(_comments(sandbox, number)) == 1
+
+
+def _comments(sandbox: SandboxServer, number: int) -> list[str]:
+    with sandbox.state.lock:
+        issue = sandbox.state.repository(REPO).issues[number]
+        return [comment.body for comment in issue.comments]
+
+
+def test_a_marker_cannot_end_its_own_hiding_place(client: InstallationClient) -> None:
+    with pytest.raises(GiveUp):
+        client.comment(REPO, 1, "x", marker="--> shown")
+
+
+BUG = Suggestion("bug", "It says crash. " * 40, "high")
+
+
+def test_suggestions_wait_for_a_person_and_come_once(sandbox: SandboxServer, app: AppAuth) -> None:
+    sandbox.add_repository("acme/modern", labels=LABELS, suggestions="on")
+    client = app.client(sandbox.install("acme", ["acme/modern"]))
+    number = sandbox.open_issue("acme/modern", title="Crash", labels=["kind/feature"])
+    wanted = [
+        BUG,
+        Suggestion("kind/feature", "on it already", "low"),
+        Suggestion("made-up", "not there", "low"),
+    ]
+    first = client.suggest_labels("acme/modern", number, wanted)
+    assert (first.supported, first.suggested) == (True, ("bug",))
+    assert [name for name, _ in first.skipped] == ["kind/feature", "made-up"]
+    again = client.suggest_labels("acme/modern", number, [BUG])
+    assert (again.suggested, again.skipped) == ((), (("bug", "was suggested before (pending)"),))
+    assert set(sandbox.issue_labels("acme/modern", number)) == {"kind/feature"}
+    assert set(sandbox.labels("acme/modern")) == {"bug", "kind/feature"}
+
+
+@pytest.mark.parametrize("support", ["off", "ignored"])
+def test_without_the_feature_nothing_is_written(
+    sandbox: SandboxServer, app: AppAuth, support: str
+) -> None:
+    sandbox.add_repository("acme/plain", labels=LABELS, suggestions=support)  # type: ignore[arg-type]
+    client = app.client(sandbox.install("acme", ["acme/plain"]))
+    number = sandbox.open_issue("acme/plain", title="Crash")
+    assert not client.suggest_labels("acme/plain", number, [BUG]).supported
+    assert sandbox.issue_labels("acme/plain", number) == {}
+    assert asked(sandbox, "POST", "/labels") == 0
+
+
+# labels
+
+
+def test_labels_are_added_one_by_one_and_never_replaced(
+    sandbox: SandboxServer, client: InstallationClient
+) -> None:
+    number = sandbox.open_issue(REPO, title="Crash", labels=["bug"])
+    after = client.add_labels(REPO, number, ["kind/feature"])
+    assert {label.name for label in after} == {"bug", "kind/feature"}
+    assert client.remove_label(REPO, number, "kind/feature")
+    assert not client.remove_label(REPO, number, "kind/feature")
+    assert set(sandbox.issue_labels(REPO, number)) == {"bug"}
+    assert client.delete_label(REPO, "kind/feature")
+    assert not client.delete_label(REPO, "kind/feature")
+    assert {one.method for one in sandbox.requests} <= {"GET", "POST", "DELETE"}
