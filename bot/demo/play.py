@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +40,7 @@ SPACED_ARRIVALS = 8
 GITHUB_PACE = 1.0
 """Seconds between two writes to one installation that GitHub asks for."""
 ROWS_SHOWN = 16
+POLL = 0.05
 PATIENCE = 90.0
 """Seconds without any progress after which a run has failed."""
 
@@ -83,11 +84,11 @@ def play(stack: Stack, scenario: Scenario, console: Console) -> RepositoryResult
         before = journal.last_delivery(session)
     run = _Run(stack, scenario, repository_id=repository_id, before=before)
     free, spaced = scenario.arrivals[:-SPACED_ARRIVALS], scenario.arrivals[-SPACED_ARRIVALS:]
-    with Live(console=console, refresh_per_second=4) as live:
+    with Live(console=console, refresh_per_second=2, get_renderable=lambda: _live_table(run)):
         for batch, pace in ((free, 0.0), (spaced, GITHUB_PACE)):
             with stack.database.session() as session:
                 installations.set_write_interval(session, installation_id, pace)
-            _send(run, batch, spaced=pace > 0, show=lambda: live.update(_live_table(run)))
+            _send(run, batch, spaced=pace > 0)
     return _result(run)
 
 
@@ -156,17 +157,14 @@ def _wait_learned(stack: Stack, repository_id: int, scenario: Scenario, console:
             time.sleep(0.2)
 
 
-def _send(
-    run: _Run, batch: Sequence[FiledIssue], *, spaced: bool, show: Callable[[], None]
-) -> None:
+def _send(run: _Run, batch: Sequence[FiledIssue], *, spaced: bool) -> None:
     """Let issues arrive, a few in flight at once, and wait until each has been dealt with."""
     patience = _Patience(run.stack)
     for position in range(len(batch) + 1):
         last = position == len(batch)
         while (waiting := run.waiting()) >= (1 if last else IN_FLIGHT):
             patience.check((position, waiting))
-            show()
-            time.sleep(0.05)
+            time.sleep(POLL)
         if not last:
             issue = batch[position]
             number = run.stack.sandbox.open_issue(
@@ -179,7 +177,6 @@ def _send(
             run.numbers.append(number)
             if spaced:
                 run.spaced.add(number)
-    show()
 
 
 class _Patience:
