@@ -14,7 +14,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from scipy.special import expit
 
 Floats: TypeAlias = NDArray[np.float32]
 Features: TypeAlias = "Floats | csr_matrix"
@@ -22,6 +21,11 @@ Features: TypeAlias = "Floats | csr_matrix"
 MEMORY = 6
 ARMIJO = 1e-4
 HALVINGS = 12
+CROWDED = 0.7
+"""Share of labels still moving below which the others leave the arrays."""
+
+Step: TypeAlias = "tuple[Floats, Floats, NDArray[np.float64]]"
+"""A step, the change of the gradient over it, and their product per label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,13 @@ def fit_logistic(
     prior: Prior,
     *,
     start: Linear | None = None,
-    tolerance: float = 1e-3,
+    tolerance: float = 1e-2,
     max_steps: int = 60,
 ) -> Linear:
     """Posterior modes for `known` [n, L] in {+1, -1, 0}; a label without known rows keeps its prior.
 
     `start`: where to begin (a previous fit), the prior if not given. `tolerance`: on the largest
-    entry of a label's gradient, relative to its number of known rows plus its penalty.
+    entry of a label's gradient, relative to how many rows its rarer answer has.
     """
     problem = _Problem(features, known, prior)
     begin = start if start is not None else Linear(prior.weights, prior.intercepts)
@@ -77,12 +81,29 @@ class _Problem:
         self.mean = np.vstack([prior.weights, prior.intercepts[None, :]]).astype(np.float32)
         self.penalty = np.broadcast_to(prior.penalty, self.mean.shape[1:]).astype(np.float32)
         self.intercept_penalty = np.float32(prior.intercept_penalty)
-        self.scale = np.abs(self.sign).sum(axis=0) + self.penalty
+
+    @property
+    def curvature(self) -> Floats:
+        """Per label, an upper bound of the curvature along any unit feature."""
+        return np.asarray(np.abs(self.sign).sum(axis=0) / 4 + self.penalty, dtype=np.float32)
+
+    @property
+    def rarer(self) -> Floats:
+        """Per label, how many known rows its rarer answer has."""
+        positives, negatives = (self.sign > 0).sum(axis=0), (self.sign < 0).sum(axis=0)
+        return np.asarray(np.minimum(positives, negatives) + 1, dtype=np.float32)
+
+    def narrow(self, kept: NDArray[np.bool_]) -> None:
+        """Go on with some of the labels only."""
+        self.sign, self.mean = self.sign[:, kept], self.mean[:, kept]
+        self.penalty = self.penalty[kept]
 
     def measure(self, point: Floats) -> tuple[NDArray[np.float64], Floats]:
         margins = self.sign * (self.features @ point[:-1] + point[-1])
-        losses = np.where(self.sign != 0, np.logaddexp(0, -margins), 0)
-        residuals = -self.sign * expit(-margins)
+        # log(1 + exp(-m)) and 1 / (1 + exp(m)) from one exponential that cannot overflow.
+        small = np.exp(-np.abs(margins))
+        losses = (np.log1p(small) - np.minimum(margins, 0)) * np.abs(self.sign)
+        residuals = -self.sign * np.where(margins >= 0, small, 1) / (1 + small)
         away = point - self.mean
         pull = away * self.penalty
         pull[-1] = away[-1] * self.intercept_penalty
@@ -94,25 +115,36 @@ class _Problem:
 
 
 def _minimise(problem: _Problem, point: Floats, tolerance: float, max_steps: int) -> Floats:
-    past: deque[tuple[Floats, Floats, NDArray[np.float64]]] = deque(maxlen=MEMORY)
+    """L-BFGS until every label's gradient is small; labels that are done leave the products."""
+    found = point.copy()
+    columns = np.arange(point.shape[1])
+    past: deque[Step] = deque(maxlen=MEMORY)
     value, gradient = problem.measure(point)
+    bound = tolerance * problem.rarer
     for _ in range(max_steps):
-        active = np.abs(gradient).max(axis=0) > tolerance * problem.scale
+        active = np.abs(gradient).max(axis=0) > bound
         if not active.any():
             break
-        direction = _direction(gradient, past, problem.scale) * active
+        if active.mean() < CROWDED:
+            found[:, columns] = point
+            problem.narrow(active)
+            columns, bound, value = columns[active], bound[active], value[active]
+            point, gradient = point[:, active], gradient[:, active]
+            past = deque(((s[:, active], y[:, active], c[active]) for s, y, c in past), MEMORY)
+        direction = _direction(gradient, past, problem.curvature)
         moved, moved_value, moved_gradient = _search(problem, point, value, gradient, direction)
         step, change = moved - point, moved_gradient - gradient
         curvature = _dot(step, change)
         past.append((step, change, np.where(curvature > 1e-10, curvature, np.inf)))
         point, value, gradient = moved, moved_value, moved_gradient
-    return point
+    found[:, columns] = point
+    return found
 
 
 def _direction(
     gradient: Floats,
-    past: deque[tuple[Floats, Floats, NDArray[np.float64]]],
-    scale: Floats,
+    past: deque[Step],
+    steepest: Floats,
 ) -> Floats:
     """The two-loop recursion, every label with its own coefficients; a pair without curvature for a
     label has an infinite one and so no say in it."""
@@ -126,9 +158,9 @@ def _direction(
         _, change, curvature = past[-1]
         usable = np.isfinite(curvature)
         size = np.where(usable, curvature, 1) / np.maximum(_dot(change, change), 1e-12)
-        direction *= np.where(usable, size, 4 / scale).astype(np.float32)
+        direction *= np.where(usable, size, 1 / steepest).astype(np.float32)
     else:
-        direction *= 4 / scale
+        direction *= 1 / steepest
     for (step, change, curvature), alpha in zip(past, reversed(alphas), strict=True):
         beta = (_dot(change, direction) / curvature).astype(np.float32)
         direction += (alpha - beta) * step
@@ -158,4 +190,4 @@ def _search(
 
 
 def _dot(left: Floats, right: Floats) -> NDArray[np.float64]:
-    return np.einsum("ij,ij->j", left, right).astype(np.float64)
+    return np.asarray(np.einsum("ij,ij->j", left, right), dtype=np.float64)
