@@ -6,12 +6,13 @@ renamed. A file whose hash differs from the manifest is refused.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -123,7 +124,7 @@ def publishing(out: Path) -> Iterator[Path]:
         new = aside / "new"
         new.mkdir()
         yield new
-        _swap(new, out, old=aside / "old")
+        _swap(new, out, aside=aside)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -135,13 +136,24 @@ def write_manifest(directory: Path, manifest: Manifest) -> Bundle:
     return Bundle(directory, manifest)
 
 
-def _swap(new: Path, out: Path, *, old: Path) -> None:
-    """A directory with files cannot be replaced in one step, so the old one moves aside first."""
+def _swap(new: Path, out: Path, *, aside: Path) -> None:
+    """A directory with files cannot be replaced in one step, so the old one moves aside first.
+
+    Another writer may come between the two steps; then its bundle moves aside too.
+    """
     if out.exists() and not (out / MANIFEST).exists() and any(out.iterdir()):
         raise UserError(f"{out} holds something that is not a bundle; choose another directory")
-    if out.exists():
-        out.rename(old)
-    new.rename(out)
+    for attempt in range(100):
+        with suppress(FileNotFoundError):
+            out.rename(aside / f"old-{attempt}")
+        try:
+            new.rename(out)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return
+    raise UserError(f"{out} is being written by others all the time; choose another directory")
 
 
 def _read_manifest(path: Path) -> Manifest:

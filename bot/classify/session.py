@@ -11,8 +11,9 @@ from tokenizers import Tokenizer
 
 from bot.errors import UserError
 
-LONGEST_TOKEN = 64
-"""Characters of text that we look at per token we may keep: a body of 64 KB is not tokenised for 256."""
+REACHES = (6, 64)
+"""Characters looked at per token that may be kept. Prose and code fill their tokens within six; what
+does not gets more, and nothing pays for a body of 64 KB to keep 256 tokens of it."""
 
 
 def open_session(model: Path | bytes) -> Any:
@@ -56,5 +57,16 @@ def open_tokenizer(path: Path, *, max_tokens: int) -> Tokenizer:
 
 def token_ids(tokenizer: Tokenizer, text: str, *, max_tokens: int) -> np.ndarray:
     """int64 [1, tokens]; an empty text still has its special tokens."""
-    encoding = tokenizer.encode(text[: max_tokens * LONGEST_TOKEN])
-    return np.array([encoding.ids], dtype=np.int64)
+    near, far = (max_tokens * reach for reach in REACHES)
+    start = _whole_words(text, near)
+    ids = tokenizer.encode(start).ids
+    if len(ids) < max_tokens and len(start) < len(text):
+        ids = tokenizer.encode(_whole_words(text, far) or text[:far]).ids
+    return np.array([ids], dtype=np.int64)
+
+
+def _whole_words(text: str, reach: int) -> str:
+    """The start of a text, cut between words, so that no token of it is other than in the whole."""
+    if len(text) <= reach:
+        return text
+    return text[: max(text.rfind(" ", 0, reach), text.rfind("\n", 0, reach), 0)]

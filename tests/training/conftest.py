@@ -1,7 +1,4 @@
-"""The training environment: torch and the peers that the bot never imports.
-
-Their own warnings are not ours to fix; ours stay errors.
-"""
+"""The training environment: torch and the peers that the bot never imports."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,6 +112,19 @@ def test_a_write_replaces_the_old_bundle_whole(copy: Path) -> None:
         (directory / "manifest.json").write_text("{}")
     assert [path.name for path in copy.iterdir()] == ["manifest.json"]
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
+
+
+def test_of_many_writers_one_wins_whole(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        with publishing(tmp_path / "bundle") as directory:
+            (directory / "half").write_text(str(number))
+            (directory / "manifest.json").write_text(str(number))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(64)))
+    halves = {path.read_text() for path in (tmp_path / "bundle").iterdir()}
+    assert len(halves) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
 def test_never_replaces_something_else(tmp_path: Path) -> None:

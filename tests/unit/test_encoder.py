@@ -11,10 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from bot.classify.bundle import file_sha256
 from bot.classify.encoder import Encoder
+from bot.classify.session import open_tokenizer, token_ids
 from bot.errors import UserError
 
 TEXTS = [
@@ -85,6 +88,22 @@ def test_cuts_where_it_is_told_and_never_later(tiny_bundle: Path) -> None:
     first, second = long.encode(["bug crash is open", "bug crash in the docs"])
     assert (first * second).sum() < 0.9999
     assert (short.max_tokens, long.max_tokens) == (4, 49)
+
+
+words = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(["crash", "x" * 120])
+separators = st.sampled_from([" ", "\n", "\t", "\u3000", "-", ""])
+
+
+@given(st.lists(st.tuples(words, separators), max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_looking_at_the_start_gives_the_tokens_of_the_whole(
+    tiny_bundle: Path, parts: list[tuple[str, str]]
+) -> None:
+    text = "".join(word + separator for word, separator in parts)
+    tokenizer = open_tokenizer(tiny_bundle / "tokenizer.json", max_tokens=16)
+    whole = tokenizer.encode(text).ids
+    found = token_ids(tokenizer, text, max_tokens=16)[0].tolist()
+    assert found == whole
 
 
 def test_a_huge_text_is_its_start(tiny: Encoder) -> None:
