@@ -23,9 +23,10 @@ from training.folds import stratified_folds
 from training.hierarchy import Floats
 from training.network import Network, open_tokenizer
 from training.recipe import Recipe
-from training.sides import SIDES, VectorSide, WordSide, fit_vectors, fit_words, network_log_odds
+from training.sides import SIDES, VectorSide, fit_vectors, network_log_odds
 from training.stacking import Floats64, Stack, fit_stack, fixed_stack
 from training.task import Bools, Ints, LabelSpace, Task
+from training.words import WordSide, fit_words
 
 OnProgress = Callable[[str, int, int, float], None]
 """Called with (what is being done, steps done, steps in all, loss)."""

@@ -1,54 +1,23 @@
-"""What speaks for a label: the network's own head, a regression over tuned vectors, one over words.
+"""What the vectors say: the network's own head, and a regression over the tuned vectors.
 
-Each side gives log-odds per label; `training.model` weighs them.
+Log-odds per label, which `training.stacking` weighs together with those of words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from bot.classify.words import Vocabulary, count_words, learn_vocabulary, weigh_words
-from training.data import FiledIssue
 from training.hierarchy import Floats, Hierarchy, fit_hierarchy
 from training.task import Bools, Ints, Task
 
 SIDES = ("network", "vectors", "words")
 
-WORD_PENALTY = 0.3
-"""Per weight, shared and own, on unit-length TF-IDF rows."""
 VECTOR_PENALTY = 100.0
 """Per weight, shared and own: the vectors have seen these labels, so they are not to be believed much."""
 SPREAD = 10.0
 """Length that centred vectors are scaled by, so that the penalty speaks of weights of usual size."""
-
-
-@dataclass(frozen=True, slots=True)
-class WordSide:
-    """A regression over the bot's own word features."""
-
-    vocabulary: Vocabulary
-    regression: Hierarchy
-
-    def log_odds(self, issues: Sequence[FiledIssue], repo: Ints) -> Floats:
-        features = weigh_words(count_words([issue.text for issue in issues]), self.vocabulary)
-        return self.regression.logits(features, repo)
-
-
-def fit_words(task: Task) -> WordSide:
-    """Fit on the known pairs of a task."""
-    counts = count_words([issue.text for issue in task.issues])
-    vocabulary = learn_vocabulary(counts)
-    regression = fit_hierarchy(
-        weigh_words(counts, vocabulary),
-        task.known,
-        task.repo,
-        penalty=WORD_PENALTY,
-        own_penalty=WORD_PENALTY,
-    )
-    return WordSide(vocabulary, regression)
 
 
 @dataclass(frozen=True, slots=True)

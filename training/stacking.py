@@ -23,7 +23,7 @@ STIFFNESS = 3.0
 """Penalty that holds the slopes of all labels together to `FIXED`."""
 OWN_STIFFNESS = 30.0
 """Penalty that holds a label's slopes to those of all labels."""
-FIXED = np.array([[0.3], [0.4], [0.6]], dtype=np.float32)
+FIXED = np.array([[0.5], [0.3], [0.8]], dtype=np.float32)
 """Slopes of network, vectors and words where no issue can be spared to learn them."""
 
 
