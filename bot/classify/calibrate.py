@@ -25,6 +25,7 @@ LABEL_STIFFNESS = 12.0
 """Penalty that holds a label's slopes to the pool's."""
 OFFSET_STIFFNESS = 3.0
 """Penalty that holds a label's offset to the pool's."""
+MAX_POOL = 20_000
 NEWTON_STEPS = 25
 HALVINGS = 20
 
@@ -41,49 +42,67 @@ class Combiner:
         return np.asarray(expit(logits + self.coefficients[:, -1]))
 
 
-def fit_combiner(evidence: NDArray[np.float32], known: NDArray[np.int8]) -> Combiner:
-    """Fit on forward-chained evidence [k, n, L] and known pairs [n, L]."""
+def fit_combiner(
+    evidence: NDArray[np.float32], known: NDArray[np.int8], *, start: Combiner | None = None
+) -> Combiner:
+    """Fit on forward-chained evidence [k, n, L] and known pairs [n, L]; `start` saves steps."""
     design = np.concatenate([evidence, np.ones((1, *known.shape), np.float32)]).astype(np.float64)
-    target, mass = (known > 0).astype(np.float64), (known != 0).astype(np.float64)
-    seen = known.ravel() != 0
-    pooled = _newton(
-        design.reshape(len(design), -1, 1)[:, seen],
-        target.reshape(-1, 1)[seen],
-        mass.reshape(-1, 1)[seen],
-        np.array(DEFAULT),
-        np.full(len(design), POOL_STIFFNESS),
-    )[0]
+    pooled = _fit_pool(design, known)
     stiffness = np.append(np.full(len(evidence), LABEL_STIFFNESS), OFFSET_STIFFNESS)
-    return Combiner(_newton(design, target, mass, pooled, stiffness))
+    begin = np.tile(pooled, (known.shape[1], 1)) if start is None else start.coefficients
+    target, mass = (known > 0).astype(np.float64), (known != 0).astype(np.float64)
+    return Combiner(_newton(design, target, mass, pooled, stiffness, begin))
 
 
 def cross_probabilities(
-    evidence: NDArray[np.float32], known: NDArray[np.int8], block: NDArray[np.int32]
+    evidence: NDArray[np.float32],
+    known: NDArray[np.int8],
+    block: NDArray[np.int32],
+    *,
+    start: Combiner,
 ) -> Floats64:
     """Probabilities [n, L] of each block by a combiner that has not seen that block: what cuts are
     tested on, so that the calibration does not vouch for itself."""
     found = np.zeros(known.shape)
     for number in np.unique(block):
         here = block == number
-        combiner = fit_combiner(evidence[:, ~here], known[~here])
+        combiner = fit_combiner(evidence[:, ~here], known[~here], start=start)
         found[here] = combiner.probabilities(evidence[:, here])
     return found
 
 
+def _fit_pool(design: Floats64, known: NDArray[np.int8]) -> Floats64:
+    """Coefficients shared by all labels, from at most `MAX_POOL` evenly spread known pairs."""
+    seen = np.flatnonzero(known)
+    seen = seen[:: max(1, len(seen) // MAX_POOL)]
+    chosen = design.reshape(len(design), -1, 1)[:, seen]
+    target = (known.reshape(-1, 1)[seen] > 0).astype(np.float64)
+    prior = np.array(DEFAULT)
+    stiffness = np.full(len(design), POOL_STIFFNESS)
+    return _newton(chosen, target, np.ones(target.shape), prior, stiffness, prior[None, :])[0]
+
+
 def _newton(
-    design: Floats64, target: Floats64, mass: Floats64, prior: Floats64, stiffness: Floats64
+    design: Floats64,
+    target: Floats64,
+    mass: Floats64,
+    prior: Floats64,
+    stiffness: Floats64,
+    start: Floats64,
 ) -> Floats64:
     """Posterior modes [labels, parameters] of small logistic regressions; a step is halved, label by
     label, until it lowers the cost.
 
-    design [parameters, n, L], target and mass [n, L], prior and stiffness [parameters].
+    design [parameters, n, L], target and mass [n, L], prior and stiffness [parameters], start [L,
+    parameters].
     """
 
     def cost(point: Floats64, logits: Floats64) -> Floats64:
-        loss = (mass * (np.logaddexp(0, logits) - target * logits)).sum(axis=0)
+        softplus = np.log1p(np.exp(-np.abs(logits))) + np.maximum(logits, 0)
+        loss = (mass * (softplus - target * logits)).sum(axis=0)
         return np.asarray(loss + 0.5 * (stiffness * (point - prior) ** 2).sum(axis=1))
 
-    point = np.tile(prior, (target.shape[1], 1))
+    point = start
     logits = _logits(design, point)
     value = cost(point, logits)
     for _ in range(NEWTON_STEPS):
@@ -99,7 +118,7 @@ def _newton(
                 break
             step[worse] /= 2
         point, value = point - step, cost(point - step, logits)
-        if np.abs(step).max(initial=0) < 1e-4:
+        if np.abs(step).max(initial=0) < 1e-3:
             break
     return point
 

@@ -19,8 +19,9 @@ from bot.classify.expectation import Expectation, expect
 MIN_POSITIVES = 5
 MIN_NEGATIVES = 5
 SUGGEST_AT = 0.4
-LOWEST_CUT = 0.6
-"""However good the pool, a label that is hardly more likely right than wrong is not applied."""
+LENIENCE = 2.5
+"""However good the pool, a pair is applied only if it is at most this much likelier to be wrong than the
+promise allows on average; it costs little coverage and is the cushion for a repository that drifts."""
 DOUBT = (8.0, 2.0)
 """Right and wrong applications that every label is taken to have behind it: a prior of .8, so that
 thin records do not vouch for themselves, and shifts within a small label do not break the promise."""
@@ -124,7 +125,7 @@ def _own_cut(
 ) -> tuple[float, str]:
     """The lowest cut at which one label's record reaches the target, or infinity and why."""
     order = np.argsort(-p, kind="stable")
-    order = order[p[order] >= LOWEST_CUT]
+    order = order[p[order] >= max(0.5, 1 - LENIENCE * (1 - target))]
     right, n = np.cumsum(known[order] > 0), np.cumsum(known[order] != 0)
     yes, no = DOUBT
     reached = (right + yes) >= target * (n + yes + no) - 1e-9

@@ -48,11 +48,12 @@ def count_words(texts: Sequence[IssueText], *, extra: Sequence[str] | None = Non
     cache: dict[str, int] = {}
     marks = extra if extra is not None else [""] * len(texts)
     rows = [_features(text, mark, cache) for text, mark in zip(texts, marks, strict=True)]
-    pairs = [np.unique(row, return_counts=True) for row in rows]
-    starts = np.cumsum([0, *(len(ids) for ids, _ in pairs)])
-    ids = np.concatenate([ids for ids, _ in pairs]) if pairs else np.zeros(0, dtype=np.int64)
-    counts = np.concatenate([c for _, c in pairs]) if pairs else np.zeros(0)
-    return csr_matrix((counts.astype(np.float32), ids, starts), shape=(len(rows), IDS))
+    ids = np.concatenate([np.zeros(0, dtype=np.int64), *rows])
+    starts = np.cumsum([0, *map(len, rows)])
+    ones = np.ones(len(ids), dtype=np.float32)
+    counts = csr_matrix((ones, ids, starts), shape=(len(rows), IDS))
+    counts.sum_duplicates()
+    return counts
 
 
 def learn_vocabulary(counts: csr_matrix) -> Vocabulary:
