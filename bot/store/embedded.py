@@ -1,7 +1,7 @@
 """The embedded PostgreSQL: one server per data directory, shared by processes, stopped by the last.
 
-Who uses it is told by file locks, which the kernel drops with the process: after a `kill -9` the
-server stays, the next opener finds it again, and its close stops it.
+Who uses it is told by file locks, which the kernel drops with the process. A guardian waits for
+them, so that even a `kill -9` leaves no server behind.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import atexit
 import fcntl
 import os
 import subprocess
+import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -27,20 +29,22 @@ class EmbeddedServer:
     """A use of the server under `data_dir / "postgres"`."""
 
     def __init__(self, data_dir: Path) -> None:
+        data_dir = data_dir.resolve()
         data_dir.mkdir(parents=True, exist_ok=True)
-        self._pgdata = (data_dir / "postgres").resolve()
+        self._pgdata = data_dir / "postgres"
         self._mutex = data_dir / "postgres.lock"
-        self._library = _import_library(data_dir / "run")
+        self._library = _import_library()
         self._closed = False
         self._users = os.open(data_dir / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             with _exclusive(self._mutex):
                 self._server = self._start()
                 fcntl.flock(self._users, fcntl.LOCK_SH)
+                _set_guardian(data_dir)
         except BaseException:
             os.close(self._users)
             raise
-        # For those who end without closing; a killed process is told by its lock.
+        # For those who end without closing; the guardian would take a moment longer.
         atexit.register(self.close)
 
     def url(self, database: str) -> str:
@@ -92,10 +96,23 @@ def _exclusive(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _import_library(runtime: Path) -> Any:
+def _set_guardian(data_dir: Path) -> None:
+    """Where one is there already the new one leaves. It leaves our process tree in any case."""
+    guardian = Path(__file__).with_name("guardian.py")
+    subprocess.run(  # noqa: S603 - our own file
+        [sys.executable, "-I", "-S", str(guardian), str(data_dir)],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _import_library() -> Any:
     """The library reads XDG_RUNTIME_DIR once, at import, and warns where it is not set."""
     had = os.environ.get("XDG_RUNTIME_DIR")
     if had is None:
+        runtime = Path(tempfile.gettempdir()) / f"labelwright-{os.getuid()}"
         (runtime / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
         runtime.chmod(0o700)
         os.environ["XDG_RUNTIME_DIR"] = str(runtime)

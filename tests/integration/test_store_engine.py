@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,16 +68,49 @@ def test_processes_share_one_server_and_the_last_stops_it(data_dir: Path) -> Non
     assert not server_runs(data_dir)
 
 
-def test_the_server_of_a_killed_process_is_found_again_and_stopped(data_dir: Path) -> None:
+def test_a_killed_process_leaves_no_server(data_dir: Path) -> None:
     other = open_elsewhere(data_dir)
-    url = other.stdout.readline().strip()
+    other.stdout.readline()
     other.send_signal(signal.SIGKILL)
     other.communicate()
-    assert server_runs(data_dir)
+    await_stop(data_dir)
+
+
+def test_the_server_of_a_killed_process_serves_on_while_others_use_it(data_dir: Path) -> None:
+    starter = open_elsewhere(data_dir)
+    url = starter.stdout.readline().strip()
     database = open_database(data_dir, None)
-    assert database.url == url
+    starter.send_signal(signal.SIGKILL)
+    starter.communicate()
+    third = open_database(data_dir, None)
+    assert database.url == third.url == url
+    for opened in (database, third):
+        with opened.session() as session:
+            assert session.connection().exec_driver_sql("SELECT 1").scalar() == 1
     database.close()
+    assert server_runs(data_dir)
+    third.close()
     assert not server_runs(data_dir)
+
+
+def await_stop(data_dir: Path) -> None:
+    deadline = time.monotonic() + 60
+    while server_runs(data_dir):
+        assert time.monotonic() < deadline, "the server was left behind"
+        time.sleep(0.05)
+
+
+def test_opening_while_the_guardian_stops_the_server(data_dir: Path) -> None:
+    for _ in range(3):
+        other = open_elsewhere(data_dir)
+        other.stdout.readline()
+        other.kill()
+        other.communicate()
+        database = open_database(data_dir, None)
+        with database.session() as session:
+            assert session.connection().exec_driver_sql("SELECT 1").scalar() == 1
+        database.close()
+        assert not server_runs(data_dir)
 
 
 def test_a_process_that_ends_without_closing_leaves_no_server(data_dir: Path) -> None:
