@@ -237,7 +237,7 @@ def _report(figures: dict[str, Any], path: Path | None) -> None:
             f"{_against_ours(figures['rows'], row, 'rates') ** -1:.2f}x",
             f"{_against_ours(figures['rows'], row, 'costs'):.2f}x",
         )
-    console = Console()
+    console = Console(width=110)
     console.print(table)
     spent = figures["cpu_breakdown_ms"]
     console.print(
