@@ -195,6 +195,7 @@ def test_a_manifest_becomes_an_app_once(world: Sandbox) -> None:
     now = int(time.time())
     claims = {"iat": now, "exp": now + 60, "iss": made["client_id"]}
     mine = ask(world, "GET", "/app", credential=jwt.encode(claims, made["pem"], algorithm="RS256"))
+    assert mine.status == 200, mine.content
     assert json.loads(mine.content)["slug"] == "my-labels"
     assert ask(world, "POST", path).status == 404
 
