@@ -58,6 +58,32 @@ def decide(
     return tuple(_as_mode(decision, rules) for decision in decided)
 
 
+def objection(
+    label: str,
+    *,
+    rules: Rules,
+    exclusive: tuple[tuple[str, ...], ...],
+    present: Collection[str],
+) -> str:
+    """Why a label that was decided on earlier must not be set any more; "" where it still may.
+
+    Between deciding and writing may lie an outage: people choose meanwhile, and rules change.
+    """
+    case = _Case(
+        rules=rules,
+        scores=(),
+        groups=_groups(exclusive, rules, [label, *present]),
+        present=_folded(present),
+        removed=frozenset(),
+        available=_folded([label]),
+    )
+    score = Score(label, 1.0, None, 0.0)
+    if rules.unsure is not None and _fold(label) == _fold(rules.unsure):
+        labelled = any(learnable(name, rules) for name in present)
+        return "somebody labelled it meanwhile" if labelled else _never(score, case)
+    return next((reason for object_to in _LASTING if (reason := object_to(score, case))), "")
+
+
 def _decide_label(score: Score, case: _Case) -> Decision:
     for objection in _OBJECTIONS:
         if reason := objection(score, case):
@@ -112,6 +138,9 @@ _OBJECTIONS: tuple[Objection, ...] = (
     _unlearnable,
     _answered,
 )
+
+_LASTING: tuple[Objection, ...] = (_never, _unlearnable, _answered)
+"""Those of them that only the rules and the issue's labels decide."""
 
 
 def _likelier_rival(score: Score, case: _Case) -> Score | None:

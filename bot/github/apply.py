@@ -7,7 +7,7 @@ never removes one that a human set. What is not written is reported with its rea
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from bot.core.types import Issue, LabelEvent, RepositoryLabel
@@ -50,12 +50,16 @@ def apply_labels(
     wanted: Collection[str],
     *,
     known_ids: Mapping[str, int],
+    objection: Callable[[str, Issue], str] = lambda _label, _issue: "",
+    before_write: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Add labels to an issue. Running it twice does no more than once.
 
     Args:
         wanted: names, in any case; the repository's own spelling is written.
         known_ids: name -> GitHub id of every label that the repository is known to have.
+        objection: why a label must not be set on the issue as it is now; "" where it may.
+        before_write: called right before labels are written, to wait for a turn.
 
     Raises:
         Ignore: the issue is gone, was moved, or is a pull request.
@@ -63,15 +67,19 @@ def apply_labels(
     """
     issue = _labelled(client, full_name, number)
     present, absent = _split(wanted, issue)
-    existing, skipped = _existing(client, full_name, absent, known_ids=known_ids)
+    against = tuple((name, why) for name in absent if (why := objection(name, issue)))
+    open_ = [name for name in absent if name not in dict(against)]
+    existing, skipped = _existing(client, full_name, open_, known_ids=known_ids)
     events = client.issue_events(full_name, number, issue=issue)
     allowed, refused = _not_removed(existing, events)
+    if allowed:
+        before_write()
     added, recreated, missing = _write(client, full_name, number, allowed)
     again = _left_over(client, full_name, number, present, known_ids=known_ids, events=events)
     return Applied(
         added=added,
         already=tuple(name for name in present if name not in again),
-        skipped=(*skipped, *refused, *missing),
+        skipped=(*against, *skipped, *refused, *missing),
         recreated=(*recreated, *again),
     )
 

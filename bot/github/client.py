@@ -225,10 +225,19 @@ class InstallationClient:
         wanted: Sequence[Suggestion],
         *,
         issue: Issue | None = None,
+        before_write: Callable[[], None] = lambda: None,
     ) -> Suggested:
         """Suggest labels in GitHub's own way; `.supported` is false where the repository cannot."""
         present = (issue or self.issue(full_name, number)).labels
-        return suggest(self._reader, self._writer, full_name, number, wanted, present=present)
+        return suggest(
+            self._reader,
+            self._writer,
+            full_name,
+            number,
+            wanted,
+            present=present,
+            before_write=before_write,
+        )
 
     def comment(self, full_name: str, number: int, body: str, *, marker: str) -> Comment:
         """Have one comment of ours with this hidden marker say `body`; posted once, then edited."""

@@ -6,7 +6,7 @@ Only asked for where the list of suggestions answers; elsewhere `suggest` could 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,11 +50,13 @@ def suggest(
     wanted: Sequence[Suggestion],
     *,
     present: frozenset[str],
+    before_write: Callable[[], None] = lambda: None,
 ) -> Suggested:
     """Suggest each label once: not again where it is on the issue, pending, or was dismissed.
 
     Args:
         present: labels on the issue now.
+        before_write: called right before suggestions are written, to wait for a turn.
     """
     earlier = _earlier(reader, full_name, number)
     if earlier is None:
@@ -62,6 +64,7 @@ def suggest(
     new, skipped = _sorted_out(wanted, earlier=earlier, present=present)
     kept = [one for one in new if _exists(reader, full_name, one.label)]
     if kept:
+        before_write()
         _post(writer, full_name, number, kept, present=present)
     gone = [(one.label, "the repository has no such label") for one in new if one not in kept]
     return Suggested(True, tuple(one.label for one in kept), (*skipped, *gone))

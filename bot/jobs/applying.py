@@ -1,27 +1,33 @@
-"""Writing decided labels to GitHub, at the pace it asks for. Planned first, so that a crash loses nothing."""
+"""Writing decided labels to GitHub, at the pace it asks for. Planned first, so that a crash loses nothing.
+
+What was decided is held against the rules and the issue once more, for much may have happened since.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from bot.core.types import Decision
-from bot.github.apply import apply_labels
+from bot.core.decide import objection
+from bot.core.rules import Rules, parse_rules
+from bot.core.types import Decision, Issue, LabelEvent
+from bot.errors import GiveUp, Ignore
+from bot.github.apply import Applied, apply_labels
 from bot.github.client import InstallationClient
 from bot.github.suggestions import Suggestion
 from bot.jobs import queue
 from bot.jobs.context import Context
 from bot.jobs.served import served
-from bot.store import effects, installations, labels
+from bot.jobs.turn import EARLY, NotYet, Turn
+from bot.store import effects, label_events, labels
 from bot.store.tables import Decision as StoredDecision
-from bot.store.tables import Effect, Issue
-
-INLINE_WAIT = 3.0
-"""Seconds of write spacing a worker thread sits out; a longer wait goes back to the queue."""
+from bot.store.tables import Effect
+from bot.store.tables import Issue as StoredIssue
 
 KIND: dict[str, effects.Kind] = {"apply": "add", "suggest": "suggest"}
 """What an action writes; silence writes nothing."""
@@ -38,16 +44,20 @@ class Planned:
     label: str
     reason: str
     probability: float
+    exclusive: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to write."""
+    """Where to write, and under which rules."""
 
+    issue_id: int
+    repository_id: int
     installation_id: int
     full_name: str
     number: int
     known_ids: Mapping[str, int]
+    rules: Rules
 
 
 def plan(session: Session, issue_id: int, decided: Sequence[tuple[int, Decision]]) -> None:
@@ -63,68 +73,180 @@ def plan(session: Session, issue_id: int, decided: Sequence[tuple[int, Decision]
             )
 
 
-def apply_pending(context: Context, *, issue_id: int, reserved: bool = False) -> str:
+def apply_pending(
+    context: Context, *, issue_id: int, moment: float | None = None, waited: float = 0.0
+) -> str:
     """Bring about the pending effects of an issue; returns the outcome in words.
 
-    `reserved`: the wait for the installation's next write has been sat out already.
+    `moment`, `waited`: the turn that was taken for it and what that cost, see `Turn`.
     """
     with context.database.session() as session:
-        pending = _pending(session, issue_id)
+        pending = _pending(context, session, issue_id)
         if not pending:
             return "nothing to write"
         place = _place(session, issue_id)
-    wait = 0.0 if reserved else _reserve(context, place.installation_id)
-    if wait > INLINE_WAIT:
-        with context.database.session() as session:
-            queue.defer(session, queue.TASK_APPLY, schedule_in=wait, issue_id=issue_id)
-        return f"waits {wait:.0f} s for the installation's next write"
-    time.sleep(wait)
-    client = context.client(place.installation_id)
-    outcomes = {**_add(client, place, pending), **_suggest(client, place, pending)}
-    with context.database.session() as session:
-        for effect_id, (status, detail) in outcomes.items():
-            effects.finish(session, effect_id, status=status, detail=detail, waited_s=wait)
-    done = [p.label for p in pending if p.kind == "add" and outcomes[p.effect_id][0] == "done"]
+    turn = Turn(context, place.installation_id, moment=moment, waited=waited)
+    try:
+        done = _Writing(context, place, turn).write(pending)
+    except NotYet:
+        return _come_back(context, place, turn)
     return f"applied {', '.join(done)}" if done else "applied nothing"
 
 
-def _pending(session: Session, issue_id: int) -> list[Planned]:
+def _pending(context: Context, session: Session, issue_id: int) -> list[Planned]:
     found = []
     for effect in effects.of_issue(session, issue_id):
         if effect.status == "pending" and effect.decision_id is not None:
             decision = session.get_one(StoredDecision, effect.decision_id)
-            found.append(_planned(effect, decision))
+            head = context.head(session, decision.head_id) if decision.head_id else None
+            found.append(_planned(effect, decision, head.exclusive if head else ()))
     return found
 
 
-def _planned(effect: Effect, decision: StoredDecision) -> Planned:
-    return Planned(effect.id, effect.kind, effect.label, decision.reason, decision.probability)
+def _planned(
+    effect: Effect, decision: StoredDecision, exclusive: tuple[tuple[str, ...], ...]
+) -> Planned:
+    return Planned(
+        effect.id, effect.kind, effect.label, decision.reason, decision.probability, exclusive
+    )
 
 
 def _place(session: Session, issue_id: int) -> Place:
-    issue = session.get_one(Issue, issue_id)
+    issue = session.get_one(StoredIssue, issue_id)
     repository = served(session, issue.repository_id)
     return Place(
+        issue_id=issue_id,
+        repository_id=repository.id,
         installation_id=repository.installation_id,
         full_name=repository.full_name,
         number=issue.number,
         known_ids=labels.known_ids(session, issue.repository_id),
+        rules=parse_rules(repository.rules_text or ""),
     )
 
 
-def _reserve(context: Context, installation_id: int) -> float:
+def _come_back(context: Context, place: Place, turn: Turn) -> str:
+    """Back to the queue until shortly before our turn."""
+    assert turn.moment is not None
+    wait = turn.moment - time.time()
+    job = queue.Job(
+        task=queue.TASK_APPLY,
+        args={"issue_id": place.issue_id, "moment": turn.moment, "waited": turn.waited},
+        lock=queue.issue_lock(place.repository_id, place.number),
+        queueing_lock=None,
+        queue=queue.LIVE,
+    )
     with context.database.session() as session:
-        return installations.reserve_write(session, installation_id)
+        queue.park(session, job, after=max(0.0, wait - EARLY), key=f"apply/{place.issue_id}")
+    return f"waits {wait:.0f} s for the installation's next write"
 
 
-def _add(
-    client: InstallationClient, place: Place, pending: Sequence[Planned]
-) -> dict[int, Outcome]:
-    wanted = [planned for planned in pending if planned.kind == "add"]
-    if not wanted:
-        return {}
-    names = [planned.label for planned in wanted]
-    applied = apply_labels(client, place.full_name, place.number, names, known_ids=place.known_ids)
+class _Writing:
+    """The writes to one issue; what became of each is stored as soon as it is known."""
+
+    def __init__(self, context: Context, place: Place, turn: Turn) -> None:
+        self._context = context
+        self._place = place
+        self._turn = turn
+        self._client: InstallationClient = context.client(place.installation_id)
+        self._open: set[int] = set()
+        """Effects whose end is not stored yet."""
+
+    def write(self, pending: Sequence[Planned]) -> list[str]:
+        """Write what was planned; the labels that are on the issue now.
+
+        Raises:
+            NotYet: our turn is far off. Ignore, GiveUp: nothing more will be written.
+        """
+        adds = [planned for planned in pending if planned.kind == "add"]
+        suggests = [planned for planned in pending if planned.kind == "suggest"]
+        self._open = {planned.effect_id for planned in pending}
+        try:
+            done = self._add(adds) if adds else []
+            if suggests:
+                self._suggest(suggests)
+        except (Ignore, GiveUp) as reason:
+            status: effects.Status = "skipped" if isinstance(reason, Ignore) else "failed"
+            self._finish(dict.fromkeys(self._open, (status, str(reason))))
+            raise
+        return done
+
+    def _add(self, wanted: Sequence[Planned]) -> list[str]:
+        groups = {planned.label.casefold(): planned.exclusive for planned in wanted}
+
+        def object_to(label: str, issue: Issue) -> str:
+            return self._objection(label, "add", groups[label.casefold()], issue)
+
+        applied = apply_labels(
+            self._client,
+            self._place.full_name,
+            self._place.number,
+            [planned.label for planned in wanted],
+            known_ids=self._place.known_ids,
+            objection=object_to,
+            before_write=self._turn,
+        )
+        outcomes = _outcomes(applied, wanted)
+        self._remember(applied)
+        self._finish(outcomes)
+        return [p.label for p in wanted if outcomes[p.effect_id][0] == "done"]
+
+    def _suggest(self, wanted: Sequence[Planned]) -> None:
+        """GitHub's own suggestions where the repository has them; elsewhere they stay with us."""
+        issue = self._client.issue(self._place.full_name, self._place.number)
+        against = {p.label: self._objection(p.label, p.kind, p.exclusive, issue) for p in wanted}
+        rows = [
+            Suggestion(p.label, p.reason, _confidence(p.probability))
+            for p in wanted
+            if not against[p.label]
+        ]
+        why_not = {label: why for label, why in against.items() if why}
+        if rows:
+            suggested = self._client.suggest_labels(
+                self._place.full_name,
+                self._place.number,
+                rows,
+                issue=issue,
+                before_write=self._turn,
+            )
+            why_not |= dict(suggested.skipped)
+            if not suggested.supported:
+                why_not |= {row.label: "the repository has no suggestions" for row in rows}
+        self._finish({
+            p.effect_id: ("skipped", why_not[p.label]) if p.label in why_not else ("done", "")
+            for p in wanted
+        })  # fmt: skip
+
+    def _objection(
+        self, label: str, kind: str, exclusive: tuple[tuple[str, ...], ...], issue: Issue
+    ) -> str:
+        rules = self._place.rules
+        if rules.mode == "dry-run" or (rules.mode == "suggest" and kind == "add"):
+            return f"the rules say {rules.mode} now"
+        return objection(label, rules=rules, exclusive=exclusive, present=issue.labels)
+
+    def _remember(self, applied: Applied) -> None:
+        """Whose labels these are; the webhook that says so may get lost, and they are not a human's."""
+        us = self._context.auth.identity().login
+        now = datetime.now(UTC).replace(microsecond=0)  # as GitHub tells times: all in one order
+        events: Iterable[LabelEvent] = [
+            LabelEvent(label, True, us, "us", now) for label in applied.added
+        ]
+        if applied.already:
+            events = self._client.issue_events(self._place.full_name, self._place.number)
+        with self._context.database.session() as session:
+            label_events.record(session, self._place.issue_id, events, source="effect")
+
+    def _finish(self, outcomes: Mapping[int, Outcome]) -> None:
+        self._open -= outcomes.keys()
+        with self._context.database.session() as session:
+            for effect_id, (status, detail) in outcomes.items():
+                effects.finish(
+                    session, effect_id, status=status, detail=detail, waited_s=self._turn.waited
+                )
+
+
+def _outcomes(applied: Applied, wanted: Iterable[Planned]) -> dict[int, Outcome]:
     there = {name.casefold() for name in (*applied.added, *applied.already)}
     why_not = {name.casefold(): reason for name, reason in applied.skipped}
     why_not |= {name.casefold(): "deleted while we wrote" for name in applied.recreated}
@@ -133,24 +255,6 @@ def _add(
         if planned.label.casefold() in there
         else ("skipped", why_not.get(planned.label.casefold(), ""))
         for planned in wanted
-    }
-
-
-def _suggest(
-    client: InstallationClient, place: Place, pending: Sequence[Planned]
-) -> dict[int, Outcome]:
-    """GitHub's own suggestions where the repository has them; elsewhere they stay with us."""
-    wanted = [planned for planned in pending if planned.kind == "suggest"]
-    if not wanted:
-        return {}
-    rows = [Suggestion(p.label, p.reason, _confidence(p.probability)) for p in wanted]
-    suggested = client.suggest_labels(place.full_name, place.number, rows)
-    if not suggested.supported:
-        return {p.effect_id: ("skipped", "the repository has no suggestions") for p in wanted}
-    why_not = dict(suggested.skipped)
-    return {
-        p.effect_id: ("skipped", why_not[p.label]) if p.label in why_not else ("done", "")
-        for p in wanted
     }
 
 

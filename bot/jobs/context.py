@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
+from sqlalchemy.orm import Session
+
 from bot.classify.encoder import Encoder
+from bot.classify.head import Head
 from bot.classify.registry import HeadCache
 from bot.github.app import AppAuth
 from bot.github.client import InstallationClient
 from bot.settings import Settings
+from bot.store import heads
 from bot.store.engine import Database
 
 
@@ -42,6 +46,17 @@ class Context:
 
     def client(self, installation_id: int) -> InstallationClient:
         return self.auth.client(installation_id)
+
+    def head(self, session: Session, head_id: int) -> Head:
+        """A stored head, from memory where it was used lately. LookupError for an unknown one."""
+
+        def read() -> bytes:
+            stored = heads.get(session, head_id)
+            if stored is None:
+                raise LookupError(f"head {head_id} is gone")
+            return stored.artefact
+
+        return self.heads.get(head_id, read)
 
 
 def open_context(settings: Settings, database: Database) -> Context:

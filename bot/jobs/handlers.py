@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqlalchemy.orm import Session
+
 from bot.errors import Ignore
 from bot.github import events
 from bot.github.occurrences import OfIssue
@@ -21,6 +23,8 @@ def handle(context: Context, event: events.Event, *, delivery_id: int) -> str:
     Raises:
         Ignore, RetryLater, GiveUp: as the stages behind it do.
     """
+    if isinstance(event, OfIssue):
+        _meet(context, event)
     match event:
         case events.IssueOpened():
             return _opened(context, event, delivery_id=delivery_id)
@@ -40,6 +44,22 @@ def handle(context: Context, event: events.Event, *, delivery_id: int) -> str:
             return _handle_account(context, event)
 
 
+def _meet(context: Context, event: OfIssue) -> None:
+    """GitHub promises no order: an issue may be told before the installation that brings it."""
+    with context.database.session() as session:
+        known = repositories.get(session, event.repository.id) is not None
+        if known or event.installation_id is None:
+            return
+        if installations.get(session, event.installation_id) is None:
+            installations.upsert(
+                session,
+                id=event.installation_id,
+                account=event.repository.full_name.partition("/")[0],
+                write_interval=context.write_interval,
+            )
+        request_onboarding(session, event.installation_id, event.repository)
+
+
 def _handle_account(context: Context, event: events.Event) -> str:
     """Installations and repositories: who we serve, under which name."""
     with context.database.session() as session:
@@ -48,6 +68,7 @@ def _handle_account(context: Context, event: events.Event) -> str:
                 events.InstallationCreated(installation_id=int(id_))
                 | events.RepositoriesAdded(installation_id=int(id_))
             ):
+                _check_installed(session, id_)
                 installations.upsert(
                     session,
                     id=id_,
@@ -58,6 +79,7 @@ def _handle_account(context: Context, event: events.Event) -> str:
                     request_onboarding(session, id_, repository)
                 return f"{len(event.repositories)} repositories to learn"
             case events.InstallationDeleted(installation_id=int(id_)):
+                installations.upsert(session, id=id_, account=event.account)
                 installations.remove(session, id_)
                 return f"{event.account} uninstalled the App"
             case events.InstallationSuspended(installation_id=int(id_)):
@@ -79,6 +101,13 @@ def _handle_account(context: Context, event: events.Event) -> str:
                 return "private" if event.private else "public"
             case _:
                 raise Ignore("nothing to do for this event")
+
+
+def _check_installed(session: Session, installation_id: int) -> None:
+    """An id never comes back: installing again makes a new one. What says otherwise comes late."""
+    known = installations.get(session, installation_id)
+    if known is not None and known.removed_at is not None:
+        raise Ignore(f"installation {installation_id} was uninstalled")
 
 
 def _opened(context: Context, event: events.IssueOpened, *, delivery_id: int) -> str:
@@ -134,6 +163,8 @@ def _gone(context: Context, event: OfIssue) -> str:
 
 def _label_definition(context: Context, event: events.LabelDefinitionChanged) -> str:
     repository_id, label = event.repository.id, event.label
+    if event.action == "created" and event.sender.is_us:
+        raise Ignore(f"label {label.name} came back by a write of ours, which undoes it")
     with context.database.session() as session:
         served(session, repository_id)
         if event.action == "deleted":

@@ -56,6 +56,10 @@ class Past:
 def learn_repository(context: Context, *, repository_id: int, reason: str) -> str:
     """Fit, store and activate the head of a repository from everything known of it."""
     past = _read_past(context, repository_id)
+    if not past.specs:
+        with context.database.session() as session:
+            repositories.set_status(session, repository_id, "ready")
+        return f"{past.full_name} has no label to learn ({reason})"
     exclusive = infer_exclusive(
         [past.human_labels(issue) for issue in past.issues], past.names, past.rules
     )

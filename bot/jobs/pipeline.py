@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from bot.classify.head import Head
 from bot.core.decide import decide
 from bot.core.rules import Rules
 from bot.core.text import issue_text
@@ -22,8 +21,11 @@ from bot.errors import Ignore, RetryLater
 from bot.jobs import applying
 from bot.jobs.context import Context
 from bot.jobs.house_rules import current_rules
+from bot.jobs.requests import request_learning
 from bot.jobs.served import served
-from bot.store import decisions, heads, issues, label_events, labels, vectors
+from bot.store import decisions, issues, label_events, labels, vectors
+from bot.store.tables import Head as StoredHead
+from bot.store.tables import Repository
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +70,8 @@ def _store_issue(context: Context, *, repository_id: int, filed: Issue, as_filed
     with context.database.session() as session:
         repository = served(session, repository_id)
         issue_id = issues.upsert(session, repository_id, filed, as_filed=as_filed)
-        head_id = repository.head_id
+        head_id = _usable_head(context, session, repository)
+        status = repository.status
         target = Target(
             repository_id=repository_id,
             installation_id=repository.installation_id,
@@ -77,8 +80,21 @@ def _store_issue(context: Context, *, repository_id: int, filed: Issue, as_filed
             head_id=head_id or 0,
         )
     if head_id is None:
+        if status == "ready" and repository.head_id is None:
+            raise Ignore(f"{target.full_name} has no label to learn")
         raise RetryLater(f"{target.full_name} is still being learned", after=LEARNING_RETRY)
     return target
+
+
+def _usable_head(context: Context, session: Session, repository: Repository) -> int | None:
+    """The serving head; None, and learning asked for, where another encoder made its vectors."""
+    if repository.head_id is None:
+        return None
+    stored = session.get_one(StoredHead, repository.head_id)
+    if (stored.bundle, stored.backend) == (context.encoder.bundle_id, context.encoder.backend):
+        return stored.id
+    request_learning(session, repository.id, reason="another encoder serves")
+    return None
 
 
 def _check_wanted(issue: Issue, rules: Rules) -> None:
@@ -93,13 +109,16 @@ def _decide(
 ) -> tuple[Decision, ...]:
     """Encode and score the text as filed; decide on the issue as it stands now."""
     with context.database.session() as session:
-        head = _head(context, session, target.head_id)
+        head = context.head(session, target.head_id)
         available = [label.name for label in labels.active(session, target.repository_id)]
         removed = label_events.removed_by_human(session, target.issue_id)
     text = issue_text(filed.title, filed.body)
     vector = context.encoder.encode([text.joined])
     with context.database.session() as session:
-        vectors.save(session, [(target.issue_id, vector[0])], **context.vector_key)
+        stored = issues.get(session, target.issue_id)
+        # A vector is kept for the text that is kept: the one as filed, not an edit of it.
+        if stored is not None and (stored.title, stored.body) == (filed.title, filed.body):
+            vectors.save(session, [(target.issue_id, vector[0])], **context.vector_key)
     (scores,) = head.score([text], vector, [filed.author_association])
     return decide(
         scores,
@@ -109,16 +128,6 @@ def _decide(
         removed_by_human=removed,
         available=available,
     )
-
-
-def _head(context: Context, session: Session, head_id: int) -> Head:
-    def read() -> bytes:
-        stored = heads.get(session, head_id)
-        if stored is None:
-            raise RetryLater(f"head {head_id} is gone", after=LEARNING_RETRY)
-        return stored.artefact
-
-    return context.heads.get(head_id, read)
 
 
 def _record(

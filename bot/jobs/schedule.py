@@ -16,6 +16,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from bot.errors import LabelwrightError
 from bot.github.app import AppAuth
+from bot.github.payloads import RepositoryRef
 from bot.jobs.requests import request_learning, request_onboarding
 from bot.store import installations, repositories, schedule_runs
 from bot.store.engine import Database
@@ -64,7 +65,8 @@ def reconcile(reach: Reach) -> str:
                 write_interval=reach.write_interval,
             )
             for repository in found:
-                if repositories.get(session, repository.id) is None:
+                known = repositories.get(session, repository.id)
+                if known is None or known.status == "removed":
                     request_onboarding(session, installation.id, repository)
                     new += 1
     return f"{new} repositories met"
@@ -73,9 +75,13 @@ def reconcile(reach: Reach) -> str:
 def refit(reach: Reach) -> str:
     """Refit every head on what was learned since; cuts are chosen anew at most once a day."""
     with reach.database.session() as session:
-        active = [row.id for row in repositories.all_active(session) if row.head_id is not None]
-        for repository_id in active:
-            request_learning(session, repository_id, reason="daily")
+        active = repositories.all_active(session)
+        for row in active:
+            if row.head_id is not None or row.status == "ready":
+                request_learning(session, row.id, reason="daily")
+            else:  # its learning was given up on: once more from where it stopped
+                reference = RepositoryRef(row.id, row.full_name, row.private)
+                request_onboarding(session, row.installation_id, reference)
     return f"{len(active)} repositories to refit"
 
 

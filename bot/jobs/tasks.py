@@ -31,9 +31,12 @@ def handle_delivery(context: Context, *, delivery_id: int) -> None:
         deliveries.finish(session, delivery_id, status="done", outcome=outcome)
 
 
-def apply(context: Context, *, issue_id: int) -> None:
-    """Write what waited for its turn in the installation's write budget."""
-    log.info("issue %d: %s", issue_id, apply_pending(context, issue_id=issue_id, reserved=True))
+def apply(
+    context: Context, *, issue_id: int, moment: float | None = None, waited: float = 0.0
+) -> None:
+    """Write what waited for its turn in the installation's row of writes."""
+    outcome = apply_pending(context, issue_id=issue_id, moment=moment, waited=waited)
+    log.info("issue %d: %s", issue_id, outcome)
 
 
 def onboard_repository(context: Context, *, repository_id: int) -> None:

@@ -25,7 +25,10 @@ class Database:
     def __init__(self, url: URL, *, server: EmbeddedServer | None = None) -> None:
         self.url = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self.engine: Engine = create_engine(
-            url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10
+            url.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            pool_size=10,
+            hide_parameters=True,  # they hold issue texts, and errors are logged
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._server = server

@@ -6,6 +6,7 @@ come are made due.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,10 +23,12 @@ from bot.classify.encoder import Encoder
 from bot.classify.registry import HeadCache
 from bot.core.types import LabelEvent, LabelSpec
 from bot.github.app import AppAuth
+from bot.jobs import queue
 from bot.jobs.context import Context
 from bot.jobs.tasks import TASKS
 from bot.jobs.worker import Timing, run_worker
 from bot.sandbox.exchanges import Exchange
+from bot.sandbox.faults import Fault
 from bot.sandbox.sample import SampleIssue, load_sample
 from bot.sandbox.server import SandboxServer
 from bot.store import decisions, effects, issues, label_events, repositories
@@ -33,7 +36,7 @@ from bot.store.engine import Database
 from bot.store.tables import Decision, Delivery, Effect, Repository
 from bot.web.app import create_app
 
-PATIENCE = 60.0
+PATIENCE = 30.0
 US = "labelwright[bot]"
 RULES_PATH = ".github/labelwright.yml"
 LABELS = (
@@ -138,6 +141,34 @@ class Stack:
             "UPDATE procrastinate_jobs SET scheduled_at = now()"
             " WHERE status = 'todo' AND scheduled_at > now()"
         )
+
+    @contextmanager
+    def just_before(self, method: str, path: str, do: Callable[[], object]) -> Iterator[list[str]]:
+        """Have people do something in the moment in which GitHub takes such a request of ours, once.
+
+        `path` is a regular expression; yields the paths of the requests that it happened before.
+        """
+        faults = self.sandbox.faults
+        take, met = faults.take, list[str]()
+
+        def meddled(asked: str, at: str) -> Fault | None:
+            if not met and asked == method and re.search(path, at):
+                met.append(at)
+                do()
+            return take(asked, at)
+
+        faults.take = meddled  # type: ignore[method-assign]
+        try:
+            yield met
+        finally:
+            faults.take = take  # type: ignore[method-assign]
+
+    def run_again(self, delivery: Delivery) -> None:
+        """The job of a delivery once more, as if its worker had died before it could say it was done."""
+        self.sql("UPDATE deliveries SET status = 'stored' WHERE id = :id", id=delivery.id)
+        with self.database.session() as session:
+            queue.defer(session, queue.TASK_DELIVERY, delivery_id=delivery.id)
+        self.settle()
 
     def jobs(self) -> list[Any]:
         """Jobs that wait or run: task, args, seconds until due (0 if it is)."""
