@@ -1,12 +1,11 @@
 """Where the probability is high enough to apply a label, so that the promised precision holds.
 
 Learn-then-test (Angelopoulos et al. 2021, arXiv:2110.01052): at most eight ranks, fixed by the scores
-and never by the truths, are tested by the exact binomial (Clopper-Pearson) test of "precision <= target"
-in a fixed sequence (Maurer 1995, Bauer 1991) that starts where success is likely and walks towards more
-coverage; each test may use the whole share of delta, as the walk ends at the first failure. A small
-share is kept for stricter ranks, should the start fail (Bonferroni between the two parts). The chance
-that any passed rank breaks the promise is so at most delta, and no Holm correction is paid. Refuses a
-cut where evidence is short.
+and never by the truths, are tested by the exact binomial (Clopper-Pearson) test of "precision <= target".
+Two fixed-sequence walks (Maurer 1995) share delta (Bonferroni between them): one starts at the loosest
+rank that is likely to pass, one at the strictest; both go towards more coverage and end at the first
+failure, so every test may use its walk's whole share. The chance that any passed rank breaks the promise
+is at most delta, and Holm's correction for eight is not paid. Refuses a cut where evidence is short.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from scipy.special import bdtrc, betaincinv
 RANKS = (0.98, 0.97, 0.96, 0.95, 0.94, 0.93, 0.92, 0.91)
 """Mean calibrated probability of what a cut would apply, strictest first."""
 MAIN_SHARE = 0.9
-"""Part of delta for the walk from the start; the rest is for the ranks stricter than it."""
+"""Part of delta for the walk from the loosest likely rank; the rest is for the careful one."""
 CONFIDENT = 2.5
 """Standard errors between a rank's expected precision and the target that make it a start."""
 
@@ -63,13 +62,9 @@ def choose_cut(
     ranks = list_ranks(probabilities, right)
     if not ranks:
         return None
-    start = _start(ranks, target)
+    careful, start = _starts(ranks, target)
     passed = _walk(ranks[start:], target, MAIN_SHARE * delta)
-    if passed is None and start:
-        share = (1 - MAIN_SHARE) * delta / start
-        stricter = [rank for rank in ranks[:start] if _passes(rank, target, share)]
-        passed = stricter[-1] if stricter else None
-    return passed
+    return passed or _walk(ranks[careful:start], target, (1 - MAIN_SHARE) * delta)
 
 
 def list_ranks(
@@ -88,13 +83,14 @@ def list_ranks(
     ]
 
 
-def _start(ranks: Sequence[Rank], target: float) -> int:
-    """The loosest rank expected to pass comfortably, else the likeliest one; truths play no part."""
-    margins = [
-        (rank.expected - target) * (rank.n / (target * (1 - target))) ** 0.5 for rank in ranks
-    ]
+def _starts(ranks: Sequence[Rank], target: float) -> tuple[int, int]:
+    """The strictest and the loosest rank expected to pass comfortably, else the likeliest one; truths
+    play no part."""
+    spread = (target * (1 - target)) ** 0.5
+    margins = [(rank.expected - target) * rank.n**0.5 / spread for rank in ranks]
     confident = [i for i, margin in enumerate(margins) if margin >= CONFIDENT]
-    return confident[-1] if confident else int(np.argmax(margins))
+    likeliest = int(np.argmax(margins))
+    return (confident[0], confident[-1]) if confident else (likeliest, likeliest)
 
 
 def _walk(ranks: Sequence[Rank], target: float, level: float) -> Rank | None:

@@ -123,8 +123,10 @@ def fit_head(
     fit = partial(fit_sides, label_vectors=label_vectors, family=_families(names))
     counts = count_words(history.texts, extra=author_marks(history.associations))
     past = _chain_forward(history, counts, fit)
+    combiner = fit_combiner(past.evidence, past.known)
+    p = cross_probabilities(past.evidence, past.known, past.block, start=combiner)
     promise = make_promise(
-        Scored(cross_probabilities(past.evidence, past.known, past.block), past.known),
+        Scored(p, past.known, past.block),
         history.known,
         names,
         exclusive=groups,
@@ -134,8 +136,8 @@ def fit_head(
     return Head(
         specs=specs,
         exclusive=groups,
-        sides=fit(history.vectors, counts, history.known),
-        combiner=fit_combiner(past.evidence, past.known),
+        sides=fit(history.vectors, counts, history.known, start=past.latest),
+        combiner=combiner,
         cuts=promise.cuts,
         expectation=promise.expectation,
         label_vectors=label_vectors,
@@ -163,6 +165,8 @@ class _Past:
     evidence: Floats
     known: NDArray[np.int8]
     block: NDArray[np.int32]
+    latest: Sides | None
+    """The last of those heads' sides, to start from."""
 
 
 def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Sides]) -> _Past:
@@ -171,14 +175,15 @@ def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Side
     fresh = ~repeats(history.vectors)
     labels = history.known.shape[1]
     evidence, known = [np.zeros((len(EVIDENCE), 0, labels), np.float32)], [history.known[:0]]
-    block = [np.zeros(0, np.int32)]
+    block, sides = [np.zeros(0, np.int32)], None
     for number, (past, now) in enumerate(forward_blocks(history.informed)):
         rows = np.arange(now.start, now.stop)[fresh[now]]
-        sides = fit(history.vectors[past], counts[past], history.known[past])
+        sides = fit(history.vectors[past], counts[past], history.known[past], start=sides)
         evidence.append(sides.evidence_of(history.vectors[rows], counts[rows]))
         known.append(history.known[rows])
         block.append(np.full(len(rows), number, np.int32))
-    return _Past(np.concatenate(evidence, axis=1), np.concatenate(known), np.concatenate(block))
+    joined = np.concatenate(evidence, axis=1), np.concatenate(known), np.concatenate(block)
+    return _Past(*joined, latest=sides)
 
 
 def _families(labels: Sequence[str]) -> NDArray[np.int32]:

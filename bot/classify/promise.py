@@ -1,8 +1,8 @@
 """From forward-chained scores to cuts and to what the head expects of itself.
 
-A label is applied only on a record of its own: its own cut is the lowest at which its known pairs,
-shrunk towards doubt, reach the target. Over what is left one pooled cut is tested. Refuses to apply
-what only a label's name speaks for, and what too few humans ever answered.
+One pooled cut is tested over the labels that have a record of their own. Beyond that a label gets a cut
+of its own, above the pooled one, where its known pairs, shrunk towards doubt, fall short of the target.
+Refuses to apply what only a label's name speaks for, and what too few humans ever answered.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from bot.classify.expectation import Expectation, expect
 
 MIN_POSITIVES = 5
 MIN_NEGATIVES = 5
+MIN_RECORD = 5
+"""Known pairs on which a label was sure, forward-chained, before it may be applied."""
 SUGGEST_AT = 0.4
 LENIENCE = 2.5
 """However good the pool, a pair is applied only if it is at most this much likelier to be wrong than the
@@ -40,10 +42,12 @@ class LabelCut:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Issues scored by what came before them: probabilities [n, L] and known pairs [n, L]."""
+    """Issues scored by what came before them: probabilities [n, L], known pairs [n, L], and the block
+    [n] of time that each was scored in."""
 
     probabilities: NDArray[np.float64]
     known: NDArray[np.int8]
+    block: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +65,39 @@ def make_promise(
     target: float,
     delta: float,
 ) -> Promise:
-    """Choose cuts on `scored`; `history` [all, L] counts what each label has been taught."""
+    """Choose cuts on `scored`; `history` [all, L] counts what each label has been taught.
+
+    Which labels take part in the test of a block is decided on the other blocks, and the test leaves
+    out the own cuts, which only take away: no label's luck vouches for the promise.
+    """
     p, known = scored.probabilities, scored.known
-    kept = winners(p, labels, exclusive)
-    why = _untaught(history)
-    own = np.full(len(labels), np.inf)
-    for j in range(len(labels)):
-        if not why[j]:
-            own[j], why[j] = _own_cut(p[kept[:, j], j], known[kept[:, j], j], target, delta)
-    flat = kept & (p >= own) & (known != 0)
-    pooled = choose_cut(p[flat], known[flat] > 0, target=target, delta=delta)
+    sure = winners(p, labels, exclusive) & (p >= max(0.5, 1 - LENIENCE * (1 - target)))
+    untaught = _untaught(history)
+    tested, expected = np.zeros((2, *p.shape), dtype=np.bool_)
+    for block in np.unique(scored.block):
+        here = scored.block == block
+        before = [_Record(p[~here, j], known[~here, j], sure[~here, j]) for j in range(len(labels))]
+        trusted = [
+            not why and not record.objection(target, delta)
+            for why, record in zip(untaught, before, strict=True)
+        ]
+        tested[here] = sure[here] & trusted
+        expected[here] = tested[here] & (p[here] >= [record.own_cut(target) for record in before])
+    pairs = tested & (known != 0)
+    pooled = choose_cut(p[pairs], known[pairs] > 0, target=target, delta=delta)
+    records = [_Record(p[:, j], known[:, j], sure[:, j]) for j in range(len(labels))]
+    why = [
+        reason or record.objection(target, delta) or record.doubt(target)
+        for reason, record in zip(untaught, records, strict=True)
+    ]
     if pooled is None:
-        own[:] = np.inf
-        why = [reason or _unproven(p[flat], known[flat], target) for reason in why]
-    else:
-        own = np.maximum(own, pooled.cut)
-    apply_at = tuple(float(cut) if np.isfinite(cut) else None for cut in own)
+        why = [reason or _unproven(known[pairs], target) for reason in why]
+    apply_at = tuple(
+        max(pooled.cut, record.own_cut(target)) if pooled and not reason else None
+        for reason, record in zip(why, records, strict=True)
+    )
     expectation = expect(
-        kept & (p >= own),
+        expected & [cut is not None for cut in apply_at] & (p >= (pooled.cut if pooled else 1)),
         known,
         history,
         labels=labels,
@@ -120,35 +139,48 @@ def _untaught(history: NDArray[np.int8]) -> list[str]:
     ]
 
 
-def _own_cut(
-    p: NDArray[np.float64], known: NDArray[np.int8], target: float, delta: float
-) -> tuple[float, str]:
-    """The lowest cut at which one label's record reaches the target, or infinity and why."""
-    order = np.argsort(-p, kind="stable")
-    order = order[p[order] >= max(0.5, 1 - LENIENCE * (1 - target))]
-    right, n = np.cumsum(known[order] > 0), np.cumsum(known[order] != 0)
-    yes, no = DOUBT
-    reached = (right + yes) >= target * (n + yes + no) - 1e-9
-    answered = n >= (1 - MAX_UNKNOWN) * np.arange(1, len(n) + 1)
-    good = np.flatnonzero(reached & answered)
-    if len(good):
-        return float(p[order[good[-1]]]), ""
-    if not len(n) or not n[-1]:
-        return np.inf, "never sure enough of it on past issues"
-    if not reached.any():
-        return np.inf, _short_of(int(right[-1]), int(n[-1]), target, delta)
-    return np.inf, (
-        f"of {len(n)} past issues it would go to, {len(n) - n[-1]} carry no label of its family:"
-        " nobody can say whether it is right"
-    )
+class _Record:
+    """What one label did where it was sure: its pairs by falling probability, right ones and known ones
+    counted up."""
+
+    def __init__(
+        self, p: NDArray[np.float64], known: NDArray[np.int8], sure: NDArray[np.bool_]
+    ) -> None:
+        rows = np.flatnonzero(sure)
+        rows = rows[np.argsort(-p[rows], kind="stable")]
+        self.p = p[rows]
+        self.right, self.known = np.cumsum(known[rows] > 0), np.cumsum(known[rows] != 0)
+
+    def own_cut(self, target: float) -> float:
+        """The lowest cut at which the record, with `DOUBT` added, reaches the target; infinite if it
+        never does."""
+        yes, no = DOUBT
+        reached = self.right + yes >= target * (self.known + yes + no) - 1e-9
+        good = np.flatnonzero(reached & (self.known > 0))
+        return float(self.p[good[-1]]) if len(good) else np.inf
+
+    def objection(self, target: float, delta: float) -> str:
+        """Why the label cannot be trusted with the target, in words for a maintainer; "" if it can."""
+        right, n = (int(self.right[-1]), int(self.known[-1])) if len(self.p) else (0, 0)
+        if len(self.p) < MIN_RECORD:
+            return f"sure of it on {len(self.p)} past issues only, {MIN_RECORD} are needed"
+        if n < max(MIN_RECORD, (1 - MAX_UNKNOWN) * len(self.p)):
+            return (
+                f"of {len(self.p)} past issues it would go to, {len(self.p) - n} carry no label of its"
+                " family: nobody can say whether it is right"
+            )
+        if upper_bound(right, n, delta=delta) < target:
+            return f"right in {right} of {n} known cases, surely below {target:.0%}"
+        return ""
+
+    def doubt(self, target: float) -> str:
+        """Why the label is not applied although nothing speaks against it; "" if it is."""
+        if np.isfinite(self.own_cut(target)):
+            return ""
+        right, n = int(self.right[-1]), int(self.known[-1])
+        return f"right in {right} of {n} known cases, too few to trust it with {target:.0%}"
 
 
-def _short_of(right: int, n: int, target: float, delta: float) -> str:
-    if upper_bound(right, n, delta=delta) < target:
-        return f"right in {right} of {n} known cases, surely below {target:.0%}"
-    return f"right in {right} of {n} known cases, too few to trust it with {target:.0%}"
-
-
-def _unproven(p: NDArray[np.float64], known: NDArray[np.int8], target: float) -> str:
-    right, n = int((known > 0).sum()), len(p)
+def _unproven(known: NDArray[np.int8], target: float) -> str:
+    right, n = int((known > 0).sum()), len(known)
     return f"all labels together: {right} of {n} right does not prove {target:.0%} yet"
