@@ -119,33 +119,33 @@ def train_model(
     """Train on a task. `by_repo`: heads of its own for each repository, on the shared encoders."""
     index = task.repo
     task = task if by_repo else task.without_repos()
-    parts = spared_parts(task, recipe, seed=seed)
-    everything = np.arange(len(task.issues))
     allowed = task.space.allowed(index)
+    members: list[Member] = []
     sides = np.zeros((len(SIDES), *task.known.shape), dtype=np.float32)
-    members = []
+    parts = spared_parts(task, recipe, seed=seed)
     for number, part in enumerate(parts):
-        seen = task.take(np.setdiff1d(everything, part))
-        report = _report(on_progress, f"encoder {number + 1} of {len(parts)}")
+        seen = task.take(np.setdiff1d(np.arange(len(task.issues)), part))
         member = _train_member(
             seen,
             recipe,
             seed=seed * 1000 + number,
             device=device,
             base=base,
-            on_step=report,
+            on_step=_report(on_progress, f"encoder {number + 1} of {len(parts)}"),
         )
         members.append(member)
         if len(part):
             unseen = task.take(part)
-            sides[:2, part] = member.log_odds(
-                tokens_of(unseen.issues, recipe, base),
+            words = fit_words(seen).log_odds(unseen.issues, unseen.repo)
+            tokens = tokens_of(unseen.issues, recipe, base)
+            vectors = member.log_odds(
+                tokens,
                 repo=unseen.repo,
                 allowed=allowed[part],
                 single=task.space.single,
                 device=device,
             )
-            sides[2, part] = fit_words(seen).log_odds(unseen.issues, unseen.repo)
+            sides[:, part] = np.concatenate([vectors, words[None]])
     stack, held_out = fixed_stack(task.known.shape[1]), None
     if all(map(len, parts)):
         stack = fit_stack(sides, task.known)

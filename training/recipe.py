@@ -28,7 +28,7 @@ class Recipe:
     min_steps: int = 40
     """Lower bound of optimiser steps: few examples get more epochs."""
     batch: int = 32
-    learning_rate: float = 1e-4
+    learning_rate: float = 2e-4
     head_learning_rate: float = 1e-2
     layer_decay: float = 0.9
     """Factor on the learning rate per layer, from the last to the embeddings."""

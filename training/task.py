@@ -25,7 +25,9 @@ Bools: TypeAlias = NDArray[np.bool_]
 _RULES = Rules()
 
 MIN_COUNT = 20
-"""Issues that must carry a label of a multi-label file for it to be learned, if nothing else is asked."""
+MIN_SHARE = 0.02
+"""A label of a multi-label file is learned if so many issues carry it, or this share of them and at
+least three, if nothing else is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def make_task(
             "stale or needs-triage are left out unless --labels names them). Give labelled issues."
         )
     single = all(len(names) == 1 for _, names in labelled)
-    least = min_count if min_count is not None else 2 if single else MIN_COUNT
+    least = min_count if min_count is not None else _usual_count(len(labelled), single=single)
     counts = Counter(name for _, names in labelled for name in names)
     chosen = _choose(counts, labels, least)
     wanted = frozenset(chosen)
@@ -154,6 +156,10 @@ def draw_shots(task: Task, shots: int, *, seed: int) -> Task:
 
 def _learnable(issue: FiledIssue, asked: Sequence[str]) -> frozenset[str]:
     return frozenset(x for x in issue.labels if x in asked or learnable(x, _RULES))
+
+
+def _usual_count(issues: int, *, single: bool) -> int:
+    return 2 if single else max(3, min(MIN_COUNT, round(MIN_SHARE * issues)))
 
 
 def _choose(counts: Counter[str], asked: Sequence[str], min_count: int) -> tuple[str, ...]:

@@ -113,3 +113,10 @@ def test_folds_keep_labels_and_repositories_in_proportion() -> None:
         part = task.take(fold)
         for repo in (0, 1):
             assert ((part.known[part.repo == repo] > 0).sum(axis=0) == 5).all()
+
+
+def test_rare_labels_are_left_out_by_default_in_proportion_to_the_file() -> None:
+    often = [issue("r", "bug", "area/x"), issue("r", "docs", "area/y")]
+    few = [issue("r", "rare", "area/x")] * 4
+    assert "rare" in make_task(often * 20 + few).space.labels
+    assert "rare" not in make_task(often * 200 + few).space.labels
