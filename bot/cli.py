@@ -54,14 +54,18 @@ def _start() -> Settings:
     return settings
 
 
-def _database(settings: Settings) -> Database:
-    """The database of the settings, brought to this version's tables."""
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    """The database of the settings, brought to this version's tables, closed in the end."""
     from bot.store.engine import open_database
     from bot.store.migrate import migrate
 
     database = open_database(settings.data_dir, settings.database_url)
-    migrate(database)
-    return database
+    try:
+        migrate(database)
+        yield database
+    finally:
+        database.close()
 
 
 def _terminated(*_: object) -> None:
@@ -171,14 +175,15 @@ def serve() -> None:
         settings = _start()
         if not settings.webhook_secrets:
             raise UserError("Set LABELWRIGHT_WEBHOOK_SECRETS to the App's webhook secret")
-        database = _database(settings)
-        receiver = create_app(
-            database,
-            webhook_secrets=[secret.get_secret_value() for secret in settings.webhook_secrets],
-        )
-        uvicorn.run(
-            receiver, host=settings.host, port=settings.port, log_config=None, access_log=False
-        )
+        secrets = [secret.get_secret_value() for secret in settings.webhook_secrets]
+        with _database(settings) as database:
+            uvicorn.run(
+                create_app(database, webhook_secrets=secrets),
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+            )
 
 
 @app.command()
@@ -190,20 +195,19 @@ def worker() -> None:
 
     with _polite_errors():
         settings = _start()
-        database = _database(settings)
-        context = open_context(settings, database)
-        tasks = {name: partial(task, context) for name, task in TASKS.items()}
-        run_worker(
-            database,
-            tasks,
-            concurrency=settings.worker_concurrency,
-            serving=lambda: Serving(context.encoder.bundle_id, context.encoder.backend),
-        )
+        with _database(settings) as database:
+            context = open_context(settings, database)
+            run_worker(
+                database,
+                {name: partial(task, context) for name, task in TASKS.items()},
+                concurrency=settings.worker_concurrency,
+                serving=lambda: Serving(context.encoder.bundle_id, context.encoder.backend),
+            )
 
 
 @app.command()
 def schedule() -> None:
-    """Run the scheduler: redelivers what failed, reconciles labels. Any number may run; one leads."""
+    """Run the scheduler: redelivers what failed, reconciles labels. Any number may run."""
     from bot.github.app import AppAuth
     from bot.jobs.schedule import Reach, run_schedules
 
@@ -212,14 +216,14 @@ def schedule() -> None:
         auth = AppAuth(
             settings.require_app_id(), settings.private_key, api_url=settings.github_api_url
         )
-        run_schedules(Reach(_database(settings), auth, settings.write_interval))
+        with _database(settings) as database:
+            run_schedules(Reach(database, auth, settings.write_interval))
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database to this version's tables."""
-    with _polite_errors():
-        _database(_start())
+    with _polite_errors(), _database(_start()):
         console.print("The database is up to date.")
 
 
@@ -246,7 +250,8 @@ def backfill(
 
     with _polite_errors():
         settings = _start()
-        backfill_now(open_context(settings, _database(settings)), repository, say=console.print)
+        with _database(settings) as database:
+            backfill_now(open_context(settings, database), repository, say=console.print)
 
 
 @models.command("build")

@@ -19,8 +19,8 @@ MAX_BATCH = 64
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 MAX_WAITING = 2000
 GATHER = 0.002
-"""Seconds that a rush of deliveries is given to join the next batch: half the commits, a fifth less
-CPU (benchmarks/webhook.py). After a lone delivery nothing is waited for."""
+"""Seconds that a rush of deliveries is given to join the next batch: nearly half the
+commits (benchmarks/webhook.py). After a lone delivery nothing is waited for."""
 TIMEOUT = 8.0
 """Seconds; GitHub hangs up after 10."""
 
