@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from bot import __version__
+from bot import __version__, cli
 from bot.cli import USER_ERROR_EXIT, app
 
 NOWHERE = "postgresql://127.0.0.1:1/nothing?connect_timeout=1"
 
 
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """Commands set logging up for a process of their own."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
-@pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No settings but a data directory of the test's own."""
+    """No settings but a data directory of the test's own; logging is left to pytest."""
+    monkeypatch.setattr(cli, "configure_logging", lambda level: None)
     for name in os.environ:
         if name.startswith("LABELWRIGHT_"):
             monkeypatch.delenv(name)
