@@ -21,9 +21,12 @@ from bot.core.types import IssueText
 
 Floats = NDArray[np.float32]
 
-ZERO_SHOT_SCALE = 6.0
+ZERO_SHOT_SCALE = 9.0
 VECTOR_PENALTY = 0.1
 WORD_PENALTY = 0.1
+WORD_CAUTION = 10
+"""The word side starts from nothing: with this many positives its penalty is still doubled, so that the
+first examples do not drown what the label's own words say."""
 CENTRE_WEIGHT = 4
 """Issues that the mean label vector stands for in the repository's mean, until there are real ones."""
 STEPS = 60
@@ -62,7 +65,7 @@ class Sides:
         vector = self.vector.logits(vectors - self.centre)
         words = self.words.logits(weigh_words(counts, self.vocabulary))
         base = np.broadcast_to(self.base, vector.shape)
-        rival = strongest_rival((vector + words) / 2, self.family)
+        rival = strongest_rival(np.float32(0.5) * (vector + words), self.family)
         return np.stack([vector - base, words - base, base, rival])
 
 
@@ -73,21 +76,36 @@ def fit_sides(
     *,
     label_vectors: Floats,
     family: NDArray[np.int32],
+    start: Sides | None = None,
 ) -> Sides:
-    """Fit both sides on vectors [n, d], word counts [n, ids] and known pairs [n, L]."""
+    """Fit both sides on vectors [n, d], word counts [n, ids] and known pairs [n, L]. `start`: sides
+    fitted on less, to begin from; saves steps and changes the result within the tolerance."""
     stand_in = CENTRE_WEIGHT * label_vectors.mean(axis=0)
     centre = ((vectors.sum(axis=0) + stand_in) / (len(vectors) + CENTRE_WEIGHT)).astype(np.float32)
     base = base_rates(known)
     vocabulary = learn_vocabulary(counts)
     flat = np.zeros((len(vocabulary.ids), known.shape[1]), dtype=np.float32)
     towards_names = _prior(zero_shot(label_vectors), base, VECTOR_PENALTY)
-    towards_nothing = _prior(flat, base, WORD_PENALTY)
-    words = weigh_words(counts, vocabulary)
+    towards_nothing = _prior(flat, base, _word_penalty(known))
+    told = np.flatnonzero((known != 0).any(axis=1))
+    words = weigh_words(counts[told], vocabulary)
     return Sides(
         centre=centre,
-        vector=fit_logistic(vectors - centre, known, towards_names, max_steps=STEPS),
+        vector=fit_logistic(
+            vectors[told] - centre,
+            known[told],
+            towards_names,
+            start=start.vector if start else None,
+            max_steps=STEPS,
+        ),
         vocabulary=vocabulary,
-        words=fit_logistic(words, known, towards_nothing, max_steps=STEPS),
+        words=fit_logistic(
+            words,
+            known[told],
+            towards_nothing,
+            start=_carried(start, vocabulary) if start else None,
+            max_steps=STEPS,
+        ),
         base=base,
         family=family,
     )
@@ -104,7 +122,7 @@ def refit_column(
     flat = np.zeros((len(sides.vocabulary.ids), 1), dtype=np.float32)
     direction = zero_shot(label_vectors)[:, one]
     vector_prior = _prior(direction, base, VECTOR_PENALTY)
-    word_prior = _prior(flat, base, WORD_PENALTY)
+    word_prior = _prior(flat, base, _word_penalty(known[:, one]))
     centred = (history.vectors - sides.centre).astype(np.float32)
     vector = fit_logistic(centred, known[:, one], vector_prior, start=_column(sides.vector, one))
     word = fit_logistic(words, known[:, one], word_prior, start=_column(sides.words, one))
@@ -149,16 +167,31 @@ def strongest_rival(logits: Floats, family: NDArray[np.int32]) -> Floats:
         inside = logits[:, columns]
         second, first = np.sort(inside, axis=1)[:, -2:].T[:, :, None]
         rivals[:, columns] = np.where(inside >= first, second, first)
-    return np.clip(rivals, NO_RIVAL, -NO_RIVAL)
+    return np.asarray(np.clip(rivals, NO_RIVAL, -NO_RIVAL), dtype=np.float32)
 
 
-def _prior(weights: Floats, intercepts: Floats, penalty: float) -> Prior:
+def _word_penalty(known: NDArray[np.int8]) -> Floats:
+    positives = np.maximum((known > 0).sum(axis=0), 1)
+    return np.asarray(WORD_PENALTY * (1 + WORD_CAUTION / positives), dtype=np.float32)
+
+
+def _prior(weights: Floats, intercepts: Floats, penalty: float | Floats) -> Prior:
     return Prior(
         weights=weights,
         intercepts=intercepts,
-        penalty=np.full(weights.shape[1], penalty, dtype=np.float32),
+        penalty=np.broadcast_to(np.float32(penalty), weights.shape[1:]),
         intercept_penalty=0.1,
     )
+
+
+def _carried(start: Sides, vocabulary: Vocabulary) -> Linear:
+    """The word side of `start` in another vocabulary; new words weigh nothing yet."""
+    weights = np.zeros((len(vocabulary.ids), len(start.base)), dtype=np.float32)
+    _, new, old = np.intersect1d(
+        vocabulary.ids, start.vocabulary.ids, assume_unique=True, return_indices=True
+    )
+    weights[new] = start.words.weights[old]
+    return Linear(weights, start.words.intercepts)
 
 
 def _column(side: Linear, one: slice) -> Linear:
