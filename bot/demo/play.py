@@ -33,7 +33,7 @@ from bot.issues_file import FiledIssue
 from bot.settings import Settings
 from bot.store import heads, installations, journal, repositories
 
-IN_FLIGHT = 8
+IN_FLIGHT = 4
 """Issues on their way at once; more would measure the queue, not the work."""
 SPACED_ARRIVALS = 8
 """The last arrivals of a run come under GitHub's own pace of writes."""
