@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 
 MIN_PAST = 20
 """Issues with a known pair before the first block is scored."""
+WINDOW = 1500
+"""Newest issues with a known pair that are scored at most: labelling habits of years ago promise little."""
 REPEAT = 0.985
 """Cosine from which two issues count as the same text."""
-CHUNK = 2048
+CHUNK = 1024
+SKETCH = 64
+SLACK = 0.02
+"""Five standard errors of a cosine of `REPEAT` in `SKETCH` random dimensions."""
 
 
 class Block(NamedTuple):
@@ -29,11 +34,11 @@ def forward_blocks(
 ) -> tuple[Block, ...]:
     """Blocks with equal numbers of `informed` rows (those with a known pair), in time order.
 
-    The first `first` share of the informed rows is only past. None at all for a history too short
-    to teach and to test.
+    The first `first` share of the informed rows is only past, and all but the newest `WINDOW` of them.
+    None at all for a history too short to teach and to test.
     """
     rows = np.flatnonzero(informed)
-    skip = max(MIN_PAST, round(first * len(rows)))
+    skip = max(MIN_PAST, round(first * len(rows)), len(rows) - WINDOW)
     if len(rows) - skip < blocks:
         return ()
     starts = rows[np.linspace(skip, len(rows), blocks, endpoint=False).round().astype(int)]
@@ -44,11 +49,21 @@ def forward_blocks(
 
 
 def repeats(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Rows whose unit vector nearly equals that of an earlier row."""
+    """Rows whose unit vector nearly equals that of an earlier row.
+
+    Looked for in a random projection, where it is cheap, with some slack; then checked.
+    """
     found = np.zeros(len(vectors), dtype=np.bool_)
+    if len(vectors) < 2:
+        return found
+    rng = np.random.default_rng(0)
+    short = vectors @ rng.normal(size=(vectors.shape[1], SKETCH)).astype(np.float32)
+    short /= np.maximum(np.linalg.norm(short, axis=1, keepdims=True), 1e-9)
     for start in range(0, len(vectors), CHUNK):
-        rows = vectors[start : start + CHUNK]
-        near = rows @ vectors[: start + len(rows)].T > REPEAT
-        earlier = np.arange(near.shape[1])[None, :] < np.arange(start, start + len(rows))[:, None]
-        found[start : start + len(rows)] = (near & earlier).any(axis=1)
+        near = short[start : start + CHUNK] @ short[: start + CHUNK].T > REPEAT - SLACK
+        later, earlier = np.nonzero(near)
+        later += start
+        later, earlier = later[earlier < later], earlier[earlier < later]
+        same = np.einsum("ij,ij->i", vectors[later], vectors[earlier]) > REPEAT
+        found[later[same]] = True
     return found

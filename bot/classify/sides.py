@@ -24,9 +24,11 @@ Floats = NDArray[np.float32]
 ZERO_SHOT_SCALE = 9.0
 VECTOR_PENALTY = 0.1
 WORD_PENALTY = 0.1
-WORD_CAUTION = 10
-"""The word side starts from nothing: with this many positives its penalty is still doubled, so that the
-first examples do not drown what the label's own words say."""
+VECTOR_CAUTION, WORD_CAUTION = 5, 10
+"""With this many positives a penalty is still doubled: the first examples of a label must not drown what
+its own words say, least of all by the word side, which starts from nothing."""
+INTERCEPT_PENALTY = 1.0
+"""Towards the base rate; looser, and a handful of examples would shift every score of their label."""
 CENTRE_WEIGHT = 4
 """Issues that the mean label vector stands for in the repository's mean, until there are real ones."""
 STEPS = 60
@@ -82,31 +84,27 @@ def fit_sides(
     fitted on less, to begin from; saves steps and changes the result within the tolerance."""
     stand_in = CENTRE_WEIGHT * label_vectors.mean(axis=0)
     centre = ((vectors.sum(axis=0) + stand_in) / (len(vectors) + CENTRE_WEIGHT)).astype(np.float32)
-    base = base_rates(known)
     vocabulary = learn_vocabulary(counts)
-    flat = np.zeros((len(vocabulary.ids), known.shape[1]), dtype=np.float32)
-    towards_names = _prior(zero_shot(label_vectors), base, VECTOR_PENALTY)
-    towards_nothing = _prior(flat, base, _word_penalty(known))
     told = np.flatnonzero((known != 0).any(axis=1))
-    words = weigh_words(counts[told], vocabulary)
+    truth = known[told]
     return Sides(
         centre=centre,
         vector=fit_logistic(
             vectors[told] - centre,
-            known[told],
-            towards_names,
+            truth,
+            _vector_prior(truth, zero_shot(label_vectors)),
             start=start.vector if start else None,
             max_steps=STEPS,
         ),
         vocabulary=vocabulary,
         words=fit_logistic(
-            words,
-            known[told],
-            towards_nothing,
+            weigh_words(counts[told], vocabulary),
+            truth,
+            _word_prior(truth, len(vocabulary.ids)),
             start=_carried(start, vocabulary) if start else None,
             max_steps=STEPS,
         ),
-        base=base,
+        base=base_rates(truth),
         family=family,
     )
 
@@ -116,22 +114,32 @@ def refit_column(
 ) -> Sides:
     """Both sides of one label learned anew from where they stood; the others stay."""
     one = slice(column, column + 1)
-    counts = count_words(history.texts, extra=author_marks(history.associations))
-    words = weigh_words(counts, sides.vocabulary)
-    base = base_rates(known[:, one])
-    flat = np.zeros((len(sides.vocabulary.ids), 1), dtype=np.float32)
-    direction = zero_shot(label_vectors)[:, one]
-    vector_prior = _prior(direction, base, VECTOR_PENALTY)
-    word_prior = _prior(flat, base, _word_penalty(known[:, one]))
-    centred = (history.vectors - sides.centre).astype(np.float32)
-    vector = fit_logistic(centred, known[:, one], vector_prior, start=_column(sides.vector, one))
-    word = fit_logistic(words, known[:, one], word_prior, start=_column(sides.words, one))
+    told: list[int] = np.flatnonzero(known[:, column]).tolist()
+    truth = known[told, one]
+    counts = count_words(
+        [history.texts[row] for row in told],
+        extra=author_marks([history.associations[row] for row in told])
+        if history.associations is not None
+        else None,
+    )
+    vector = fit_logistic(
+        history.vectors[told] - sides.centre,
+        truth,
+        _vector_prior(truth, zero_shot(label_vectors)[:, one]),
+        start=_column(sides.vector, one),
+    )
+    words = fit_logistic(
+        weigh_words(counts, sides.vocabulary),
+        truth,
+        _word_prior(truth, len(sides.vocabulary.ids)),
+        start=_column(sides.words, one),
+    )
     moved = sides.base.copy()
-    moved[one] = base
+    moved[one] = base_rates(truth)
     return replace(
         sides,
         vector=_replaced(sides.vector, vector, one),
-        words=_replaced(sides.words, word, one),
+        words=_replaced(sides.words, words, one),
         base=moved,
     )
 
@@ -154,7 +162,7 @@ def zero_shot(label_vectors: Floats) -> Floats:
 def base_rates(known: NDArray[np.int8]) -> Floats:
     """Log-odds [L] of a label among its known pairs, smoothed towards rare."""
     positives, negatives = (known > 0).sum(axis=0), (known < 0).sum(axis=0)
-    return np.log((positives + 0.5) / (negatives + 2.0)).astype(np.float32)
+    return np.asarray(np.log((positives + 1.0) / (negatives + 4.0)), dtype=np.float32)
 
 
 def strongest_rival(logits: Floats, family: NDArray[np.int32]) -> Floats:
@@ -170,17 +178,29 @@ def strongest_rival(logits: Floats, family: NDArray[np.int32]) -> Floats:
     return np.asarray(np.clip(rivals, NO_RIVAL, -NO_RIVAL), dtype=np.float32)
 
 
-def _word_penalty(known: NDArray[np.int8]) -> Floats:
+def _penalty(known: NDArray[np.int8], *, least: float, caution: int) -> Floats:
+    """Per label [L], falling to `least` as its positives grow."""
     positives = np.maximum((known > 0).sum(axis=0), 1)
-    return np.asarray(WORD_PENALTY * (1 + WORD_CAUTION / positives), dtype=np.float32)
+    return np.asarray(least * (1 + caution / positives), dtype=np.float32)
 
 
-def _prior(weights: Floats, intercepts: Floats, penalty: float | Floats) -> Prior:
+def _vector_prior(known: NDArray[np.int8], direction: Floats) -> Prior:
+    penalty = _penalty(known, least=VECTOR_PENALTY, caution=VECTOR_CAUTION)
+    return _prior(direction, base_rates(known), penalty)
+
+
+def _word_prior(known: NDArray[np.int8], features: int) -> Prior:
+    penalty = _penalty(known, least=WORD_PENALTY, caution=WORD_CAUTION)
+    flat = np.zeros((features, known.shape[1]), dtype=np.float32)
+    return _prior(flat, base_rates(known), penalty)
+
+
+def _prior(weights: Floats, intercepts: Floats, penalty: Floats) -> Prior:
     return Prior(
         weights=weights,
         intercepts=intercepts,
-        penalty=np.broadcast_to(np.float32(penalty), weights.shape[1:]),
-        intercept_penalty=0.1,
+        penalty=penalty,
+        intercept_penalty=INTERCEPT_PENALTY,
     )
 
 
