@@ -21,8 +21,8 @@ class Recipe:
 
     name: str
     engine: Engine = "contrastive"
-    max_tokens: int = 192
-    epochs: int = 5
+    max_tokens: int = 128
+    epochs: int = 4
     max_passes: int = 40_000
     """Upper bound of examples seen (epochs x examples): large files get fewer epochs, at least one."""
     min_steps: int = 40
@@ -47,10 +47,9 @@ class Recipe:
     """Length of the head's first weights, which point in the zero-shot direction."""
     averaging: float = 0.9
     """Decay per step of the averaged weights that are used in the end; 0: the last weights."""
-    members: int = 3
-    """Encoders trained, each without another part of the data, so that the mixing weight and the
-    cuts are chosen on scores of issues that were not trained on; their probabilities are averaged.
-    1: one encoder on everything, fixed weights."""
+    held_out_parts: int = 2
+    """So many encoders more are trained, each without another part of the issues, to learn on issues
+    that were not trained on how much each side counts and where to cut. 0: none, fixed weights."""
     joint: bool = True
     """With a head per repository: tune one encoder on all repositories of the file."""
     precision: Precision = "auto"
@@ -63,8 +62,8 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         _STANDARD,
         replace(_STANDARD, name="separate", joint=False),
-        replace(_STANDARD, name="fast", members=1, max_tokens=128, epochs=4),
-        Recipe(name="setfit", engine="setfit", max_tokens=256, members=1, joint=False),
+        replace(_STANDARD, name="fast", held_out_parts=0),
+        Recipe(name="setfit", engine="setfit", max_tokens=256, held_out_parts=0, joint=False),
     )
 }
 

@@ -12,8 +12,6 @@ import numpy as np
 from training.hierarchy import Floats, Hierarchy, fit_hierarchy
 from training.task import Bools, Ints, Task
 
-SIDES = ("network", "vectors", "words")
-
 VECTOR_PENALTY = 100.0
 """Per weight, shared and own: the vectors have seen these labels, so they are not to be believed much."""
 SPREAD = 10.0

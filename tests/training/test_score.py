@@ -17,7 +17,7 @@ from tests.training.tiny import (
 from training import recipe as recipes
 from training.cli import app
 from training.device import Device
-from training.model import spared_parts, train_model
+from training.model import held_out_parts, train_model
 from training.task import make_task
 
 
@@ -51,7 +51,7 @@ def test_single_label_issues_are_learned(tmp_path: Path, base: Path) -> None:
     answer = ask(tmp_path, base)
     assert answer["question"]["kind"] == "single-label"
     assert answer["overall"]["f1"]["macro"] > 0.9
-    assert answer["recipe"]["members"] == 2
+    assert answer["recipe"]["held_out_parts"] == 2
     assert answer["overall"]["promise"]["coverage"] > 0
     assert set(answer["repositories"]) == {"all repositories"}
 
@@ -96,10 +96,10 @@ def test_two_runs_give_the_same_figures(tmp_path: Path, base: Path) -> None:
 
 def test_what_is_chosen_is_chosen_on_unseen_issues(base: Path) -> None:
     task = make_task(filed(make_rows(90)))
-    parts = spared_parts(task, tiny_recipe(members=3), seed=0)
+    parts = held_out_parts(task, tiny_recipe(held_out_parts=3), seed=0)
     assert sorted(row for part in parts for row in part) == list(range(90))
     few = make_task(filed(make_rows(15)))
-    assert [len(part) for part in spared_parts(few, tiny_recipe(members=3), seed=0)] == [0, 0, 0]
+    assert held_out_parts(few, tiny_recipe(), seed=0) == []
     model = train_model(
         few, tiny_recipe(), seed=0, by_repo=False, device=Device("cpu", False), base=base
     )

@@ -27,7 +27,7 @@ TINY = replace(
     epochs=6,
     learning_rate=2e-3,
     batch=16,
-    members=2,
+    held_out_parts=2,
     frozen=0.0,
     precision="fp32",
 )
