@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from bot.store.engine import Database
 
 app = typer.Typer(
-    help="Labels new issues as their maintainers would.", no_args_is_help=True, add_completion=False
+    help="Labels new issues as their maintainers would.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they hold secrets
 )
 models = typer.Typer(help="The bundles that serve.", no_args_is_help=True)
 app.add_typer(models, name="models")
@@ -44,7 +47,7 @@ def _polite_errors() -> Iterator[None]:
     try:
         yield
     except LabelwrightError as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(USER_ERROR_EXIT) from None
 
 

@@ -28,7 +28,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words), env={"COLUMNS": "200", "NO_COLOR": "1"})
+    return CliRunner().invoke(app, list(words), env={"COLUMNS": "80", "NO_COLOR": "1"})
 
 
 def refused(result: Result) -> str:
@@ -90,6 +90,15 @@ def test_markup_in_a_message_is_shown_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "[bold]odd[/nope].jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     assert "[bold]odd" in refused(run("replay", str(file)))
+
+
+def test_a_message_is_one_line_however_long(tmp_path: Path) -> None:
+    file = tmp_path / ("x" * 200)
+    assert refused(run("replay", str(file))).count("\n") == 1
+
+
+def test_a_crash_shows_no_values() -> None:
+    assert app.pretty_exceptions_show_locals is False
 
 
 def test_the_words_of_the_program_import_no_model_and_no_database() -> None:
