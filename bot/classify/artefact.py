@@ -115,5 +115,5 @@ def _unpack_words(tensors: Tensors) -> NDArray[np.float32]:
         tensors["words.rows"],
         tensors["words.starts"],
     )
-    shape = tuple(int(size) for size in tensors["words.shape"])
-    return np.asarray(csc_matrix(parts, shape=shape).toarray(), dtype=np.float32)
+    rows, columns = (int(size) for size in tensors["words.shape"])
+    return np.asarray(csc_matrix(parts, shape=(rows, columns)).toarray(), dtype=np.float32)

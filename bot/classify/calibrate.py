@@ -79,7 +79,8 @@ def _fit_pool(design: Floats64, known: NDArray[np.int8]) -> Floats64:
     target = (known.reshape(-1, 1)[seen] > 0).astype(np.float64)
     prior = np.array(DEFAULT)
     stiffness = np.full(len(design), POOL_STIFFNESS)
-    return _newton(chosen, target, np.ones(target.shape), prior, stiffness, prior[None, :])[0]
+    start = prior[None, :]
+    return np.asarray(_newton(chosen, target, np.ones(target.shape), prior, stiffness, start)[0])
 
 
 def _newton(

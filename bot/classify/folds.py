@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 MIN_PAST = 20
 """Issues with a known pair before the first block is scored."""
+BLOCKS = 8
+FIRST = 0.2
+"""Share of the history that only teaches."""
 WINDOW = 1500
 """Newest issues with a known pair that are scored at most: labelling habits of years ago promise little."""
 REPEAT = 0.985
@@ -30,7 +33,7 @@ class Block(NamedTuple):
 
 
 def forward_blocks(
-    informed: NDArray[np.bool_], *, blocks: int = 6, first: float = 0.3
+    informed: NDArray[np.bool_], *, blocks: int = BLOCKS, first: float = FIRST
 ) -> tuple[Block, ...]:
     """Blocks with equal numbers of `informed` rows (those with a known pair), in time order.
 
