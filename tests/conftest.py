@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.fixtures.bundle",
     "tests.fixtures.sandbox",
     "tests.fixtures.log",
+    "tests.fixtures.context",
 ]

@@ -1,0 +1,55 @@
+"""A repository as tasks find it, and the queue as they leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from bot.core.types import LabelSpec
+from bot.jobs.context import Context
+from bot.sandbox.server import SandboxServer
+from bot.store import installations, repositories
+
+REPO = "acme/widget"
+LABELS = (LabelSpec("bug", "Something is broken"), LabelSpec("feature", "A wish"))
+LONG_AGO = datetime(2024, 3, 1, 12, tzinfo=UTC)
+
+
+def furnish(
+    sandbox: SandboxServer, issues: int = 0, *, labels: Sequence[LabelSpec] = LABELS
+) -> tuple[int, int]:
+    """A repository with that many labelled issues; its id and its installation's."""
+    repository_id = sandbox.add_repository(REPO, labels=labels)
+    for n in range(1, issues + 1):
+        sandbox.seed_issue(
+            REPO, title=f"Crash {n}", body="a bug in the file", labels=["bug"],
+            created_at=LONG_AGO + timedelta(hours=n),
+        )  # fmt: skip
+    return repository_id, sandbox.install("acme", [REPO])
+
+
+def met(context: Context, sandbox: SandboxServer, issues: int = 0, **options: Any) -> int:
+    """The same, known to the store; the repository's id."""
+    repository_id, installation_id = furnish(sandbox, issues, **options)
+    with context.database.session() as session:
+        installations.upsert(session, id=installation_id, account="acme", write_interval=0.0)
+        repositories.upsert(
+            session, id=repository_id, installation_id=installation_id,
+            full_name=REPO, private=False,
+        )  # fmt: skip
+    return repository_id
+
+
+def queued(context: Context) -> list[tuple[str, dict[str, Any]]]:
+    """(task, arguments) of every job, in order."""
+    with context.database.session() as session:
+        rows = session.execute(text("SELECT task_name, args FROM procrastinate_jobs ORDER BY id"))
+        return [(row.task_name, row.args) for row in rows]
+
+
+def count(context: Context, table: str) -> int:
+    with context.database.session() as session:
+        return int(session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
