@@ -7,15 +7,16 @@ time missed while none ran is made up for once, at start.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from bot.errors import LabelwrightError
-from bot.github.app import AppAuth
+from bot.errors import GiveUp, Ignore, LabelwrightError
+from bot.github.app import AppAuth, InstallationInfo
 from bot.github.payloads import RepositoryRef
 from bot.jobs.requests import request_learning, request_onboarding
 from bot.store import installations, repositories, schedule_runs
@@ -44,38 +45,56 @@ class Schedule:
 
 def redeliver(reach: Reach) -> str:
     """Ask GitHub to send again what no attempt brought through; it never does so by itself."""
-    failed = reach.auth.failed_deliveries()
-    for delivery in failed:
-        reach.auth.redeliver(delivery.id)
-    return f"{len(failed)} deliveries asked for again"
+    asked = 0
+    for delivery in reach.auth.failed_deliveries():
+        with _going_on(f"delivery {delivery.guid}"):
+            reach.auth.redeliver(delivery.id)
+            asked += 1
+    return f"{asked} deliveries asked for again"
 
 
 def reconcile(reach: Reach) -> str:
     """Meet repositories whose installation event never reached us."""
     new = 0
     for installation in reach.auth.installations():
-        if installation.suspended:
-            continue
-        found = reach.auth.installation_repositories(installation.id)
-        with reach.database.session() as session:
-            installations.upsert(
-                session,
-                id=installation.id,
-                account=installation.account,
-                write_interval=reach.write_interval,
-            )
-            for repository in found:
-                known = repositories.get(session, repository.id)
-                if known is None or known.status == "removed":
-                    request_onboarding(session, installation.id, repository)
-                    new += 1
+        if not installation.suspended:
+            with _going_on(f"installation {installation.id}"):
+                new += _meet_missed(reach, installation)
     return f"{new} repositories met"
+
+
+def _meet_missed(reach: Reach, installation: InstallationInfo) -> int:
+    """Ask for those repositories of an installation that we do not serve; how many."""
+    found = reach.auth.installation_repositories(installation.id)
+    new = 0
+    with reach.database.session() as session:
+        installations.upsert(
+            session,
+            id=installation.id,
+            account=installation.account,
+            write_interval=reach.write_interval,
+        )
+        for repository in found:
+            known = repositories.get(session, repository.id)
+            if known is None or known.status == "removed":
+                request_onboarding(session, installation.id, repository)
+                new += 1
+    return new
+
+
+@contextmanager
+def _going_on(what: str) -> Iterator[None]:
+    """One that GitHub refuses must not hide the others; a limit or an outage concerns them all."""
+    try:
+        yield
+    except (Ignore, GiveUp) as error:
+        log.warning("%s: %s", what, error)
 
 
 def refit(reach: Reach) -> str:
     """Refit every head on what was learned since; cuts are chosen anew at most once a day."""
     with reach.database.session() as session:
-        active = repositories.all_active(session)
+        active = [row for row in repositories.all_active(session) if row.status != "paused"]
         for row in active:
             if row.head_id is not None or row.status == "ready":
                 request_learning(session, row.id, reason="daily")

@@ -1,0 +1,248 @@
+"""Schedules: due times are claimed once, the latest missed one is made up for, failures are kept."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from apscheduler.triggers.cron import CronTrigger
+from sqlalchemy import select
+
+from bot.errors import RetryLater
+from bot.github.app import AppAuth
+from bot.jobs.context import Context
+from bot.jobs.learn import learn_repository
+from bot.jobs.schedule import (
+    SCHEDULES,
+    Reach,
+    Schedule,
+    fire_due,
+    latest_due,
+    reconcile,
+    redeliver,
+    refit,
+)
+from bot.sandbox.server import SandboxServer
+from bot.store import installations, repositories
+from bot.store.engine import Database
+from bot.store.tables import ScheduleRun
+from tests.fixtures.sandbox import Receiver
+from tests.integration.jobs_at_hand import REPO, furnish, met, queued
+
+HOURLY = CronTrigger(minute=17, timezone=UTC)
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def reach(context: Context) -> Reach:
+    return Reach(context.database, context.auth, write_interval=1.0)
+
+
+# -- due times ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("since", "now", "due"),
+    [
+        (NOON, NOON + timedelta(minutes=16), None),
+        (NOON, NOON + timedelta(minutes=17), NOON + timedelta(minutes=17)),
+        (NOON, NOON + timedelta(hours=5), NOON + timedelta(hours=4, minutes=17)),
+        (NOON + timedelta(minutes=17), NOON + timedelta(minutes=59), None),
+        (NOON, NOON - timedelta(hours=2), None),
+    ],
+)
+def test_the_latest_due_time(since: datetime, now: datetime, due: datetime | None) -> None:
+    assert latest_due(HOURLY, since=since, now=now) == due
+
+
+class Counted:
+    """A schedule that counts its runs."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.runs = 0
+        self._error = error
+        self.schedule = Schedule("counted", HOURLY, self._run)
+
+    def _run(self, reach: Reach) -> str:
+        self.runs += 1
+        if self._error:
+            raise self._error
+        return "counted"
+
+
+def runs(database: Database) -> list[tuple[datetime, str]]:
+    with database.session() as session:
+        found = session.scalars(select(ScheduleRun).order_by(ScheduleRun.due_at))
+        return [(run.due_at.astimezone(UTC), run.outcome) for run in found]
+
+
+def test_a_new_database_waits_for_its_first_due_time(reach: Reach) -> None:
+    counted = Counted()
+    assert not fire_due(reach, counted.schedule, now=NOON, started=NOON)
+    assert not fire_due(reach, counted.schedule, now=NOON)
+    assert fire_due(reach, counted.schedule, now=NOON + timedelta(minutes=20), started=NOON)
+    assert runs(reach.database) == [(NOON + timedelta(minutes=17), "counted")]
+
+
+def test_a_due_time_runs_once(reach: Reach) -> None:
+    counted = Counted()
+    now = NOON + timedelta(minutes=20)
+    assert fire_due(reach, counted.schedule, now=now, started=NOON)
+    assert not fire_due(reach, counted.schedule, now=now, started=NOON)
+    assert counted.runs == 1
+
+
+def test_many_schedulers_run_a_due_time_once(reach: Reach) -> None:
+    counted = Counted()
+    now = NOON + timedelta(minutes=20)
+    gate = threading.Barrier(6)
+
+    def scheduler() -> None:
+        gate.wait()
+        fire_due(reach, counted.schedule, now=now, started=NOON)
+
+    threads = [threading.Thread(target=scheduler) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counted.runs == 1
+
+
+def test_what_was_missed_while_nobody_ran_is_made_up_for_once(reach: Reach) -> None:
+    counted = Counted()
+    fire_due(reach, counted.schedule, now=NOON + timedelta(minutes=20), started=NOON)
+    back = NOON + timedelta(days=2)
+    assert fire_due(reach, counted.schedule, now=back)
+    assert not fire_due(reach, counted.schedule, now=back)
+    assert counted.runs == 2
+    assert runs(reach.database)[-1][0] == back - timedelta(minutes=43)
+
+
+def test_a_failure_is_kept_and_does_not_stop_the_next(reach: Reach) -> None:
+    counted = Counted(RetryLater("GitHub is away", after=15))
+    assert fire_due(reach, counted.schedule, now=NOON + timedelta(minutes=20), started=NOON)
+    assert fire_due(reach, counted.schedule, now=NOON + timedelta(minutes=80))
+    assert [outcome for _, outcome in runs(reach.database)] == ["failed: GitHub is away"] * 2
+
+
+def test_every_schedule_has_a_name_and_a_next_time() -> None:
+    assert sorted(schedule.name for schedule in SCHEDULES) == ["reconcile", "redeliver", "refit"]
+    for schedule in SCHEDULES:
+        due = schedule.trigger.get_next_fire_time(None, NOON)
+        assert due is not None
+        assert due - NOON <= timedelta(days=1)
+
+
+# -- the work -----------------------------------------------------------------------------------------
+
+
+def test_lost_deliveries_are_asked_for_again(
+    reach: Reach, sandbox: SandboxServer, receiver: Receiver
+) -> None:
+    sandbox.hook_url = receiver.url
+    furnish(sandbox)
+    sandbox.hooks.wait()
+    sandbox.hooks.lose(1)
+    sandbox.open_issue(REPO, title="Lost")
+    sandbox.hooks.wait()
+    before = len(receiver.received)
+    assert redeliver(reach) == "1 deliveries asked for again"
+    sandbox.hooks.wait()
+    assert len(receiver.received) == before + 1
+    assert b"Lost" in receiver.received[-1].body
+    assert redeliver(reach) == "0 deliveries asked for again"
+
+
+def test_one_lost_delivery_does_not_hide_another(
+    reach: Reach, sandbox: SandboxServer, receiver: Receiver
+) -> None:
+    """Asking for one of them fails: the others are asked for all the same."""
+    sandbox.hook_url = receiver.url
+    furnish(sandbox)
+    sandbox.hooks.lose(2)
+    sandbox.open_issue(REPO, title="First")
+    sandbox.open_issue(REPO, title="Second")
+    sandbox.hooks.wait()
+    sandbox.faults.answer(404, method="POST", path="/attempts$")
+    redeliver(reach)
+    sandbox.hooks.wait()
+    assert len([one for one in receiver.received if b"Second" in one.body]) == 1
+
+
+def test_missed_installations_are_met(
+    reach: Reach, sandbox: SandboxServer, context: Context
+) -> None:
+    repository_id, installation_id = furnish(sandbox)
+    assert reconcile(reach) == "1 repositories met"
+    assert queued(context) == [("onboard", {"repository_id": repository_id})]
+    with context.database.session() as session:
+        found = installations.get(session, installation_id)
+        assert found is not None
+        assert (found.account, found.write_interval) == ("acme", 1.0)
+    assert reconcile(reach) == "0 repositories met"
+
+
+def test_a_repository_that_came_back_unseen_is_met(
+    reach: Reach, sandbox: SandboxServer, context: Context
+) -> None:
+    repository_id = met(context, sandbox)
+    assert reconcile(reach) == "0 repositories met"
+    with context.database.session() as session:
+        repositories.set_status(session, repository_id, "removed")
+    assert reconcile(reach) == "1 repositories met"
+
+
+def test_suspended_installations_are_passed_over(reach: Reach, sandbox: SandboxServer) -> None:
+    _, installation_id = furnish(sandbox)
+    sandbox.suspend(installation_id)
+    assert reconcile(reach) == "0 repositories met"
+
+
+def test_one_installation_out_of_reach_does_not_hide_the_others(
+    reach: Reach, sandbox: SandboxServer
+) -> None:
+    furnish(sandbox)
+    sandbox.add_repository("other/thing")
+    sandbox.install("other", ["other/thing"])
+    sandbox.faults.answer(404, path="/access_tokens$")
+    assert reconcile(reach) == "1 repositories met"
+
+
+def test_learned_repositories_are_refitted(
+    reach: Reach, sandbox: SandboxServer, context: Context
+) -> None:
+    repository_id = met(context, sandbox)
+    learn_repository(context, repository_id=repository_id, reason="test")
+    assert refit(reach) == "1 repositories to refit"
+    assert queued(context) == [("learn", {"repository_id": repository_id, "reason": "daily"})]
+
+
+def test_what_was_given_up_on_is_tried_again(
+    reach: Reach, sandbox: SandboxServer, context: Context
+) -> None:
+    repository_id = met(context, sandbox)
+    with context.database.session() as session:
+        repositories.set_status(session, repository_id, "learning")
+    refit(reach)
+    assert queued(context) == [("onboard", {"repository_id": repository_id})]
+
+
+def test_paused_and_removed_ones_are_left_alone(
+    reach: Reach, sandbox: SandboxServer, context: Context
+) -> None:
+    repository_id = met(context, sandbox)
+    for status in ("paused", "removed"):
+        with context.database.session() as session:
+            repositories.set_status(session, repository_id, status)  # type: ignore[arg-type]
+        assert refit(reach) == "0 repositories to refit"
+    assert queued(context) == []
+
+
+def test_github_out_of_reach_is_a_kept_failure(context: Context, sandbox: SandboxServer) -> None:
+    with AppAuth(1, sandbox.private_key, api_url="http://127.0.0.1:1") as nowhere:
+        reach = Reach(context.database, nowhere, write_interval=1.0)
+        schedule = Schedule("reconcile", HOURLY, reconcile)
+        assert fire_due(reach, schedule, now=NOON + timedelta(minutes=20), started=NOON)
+    assert runs(context.database)[0][1].startswith("failed: GitHub did not answer")
