@@ -73,25 +73,17 @@ def make_promise(
     p, known = scored.probabilities, scored.known
     sure = winners(p, labels, exclusive) & (p >= max(0.5, 1 - LENIENCE * (1 - target)))
     untaught = _untaught(history)
-    tested, expected = np.zeros((2, *p.shape), dtype=np.bool_)
-    for block in np.unique(scored.block):
-        here = scored.block == block
-        before = [_Record(p[~here, j], known[~here, j], sure[~here, j]) for j in range(len(labels))]
-        trusted = [
-            not why and not record.objection(target, delta)
-            for why, record in zip(untaught, before, strict=True)
-        ]
-        tested[here] = sure[here] & trusted
-        expected[here] = tested[here] & (p[here] >= [record.own_cut(target) for record in before])
+    tested, expected = _cross_apply(scored, sure, untaught, target=target, delta=delta)
     pairs = tested & (known != 0)
     pooled = choose_cut(p[pairs], known[pairs] > 0, target=target, delta=delta)
-    records = [_Record(p[:, j], known[:, j], sure[:, j]) for j in range(len(labels))]
-    why = [
-        reason or record.objection(target, delta) or record.doubt(target)
+    records = _records(p, known, sure)
+    why = tuple(
+        reason
+        or record.objection(target, delta)
+        or record.doubt(target)
+        or ("" if pooled else _unproven(known[pairs], target))
         for reason, record in zip(untaught, records, strict=True)
-    ]
-    if pooled is None:
-        why = [reason or _unproven(known[pairs], target) for reason in why]
+    )
     apply_at = tuple(
         max(pooled.cut, record.own_cut(target)) if pooled and not reason else None
         for reason, record in zip(why, records, strict=True)
@@ -102,7 +94,7 @@ def make_promise(
         history,
         labels=labels,
         apply_at=apply_at,
-        why_muted=tuple(why),
+        why_muted=why,
         target=target,
         delta=delta,
         lower_bound=lower_bound(pooled.right, pooled.n, delta=delta) if pooled else None,
@@ -111,6 +103,30 @@ def make_promise(
         LabelCut(cut, SUGGEST_AT, reason) for cut, reason in zip(apply_at, why, strict=True)
     )
     return Promise(cuts=cuts, expectation=expectation)
+
+
+def _cross_apply(
+    scored: Scored,
+    sure: NDArray[np.bool_],
+    untaught: Sequence[str],
+    *,
+    target: float,
+    delta: float,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pairs [n, L] that the labels trusted by the other blocks are sure of, and those among them above
+    the own cuts that the other blocks suggest."""
+    p, known = scored.probabilities, scored.known
+    tested, expected = np.zeros((2, *p.shape), dtype=np.bool_)
+    for block in np.unique(scored.block):
+        here = scored.block == block
+        others = _records(p[~here], known[~here], sure[~here])
+        trusted = [
+            not reason and not record.objection(target, delta)
+            for reason, record in zip(untaught, others, strict=True)
+        ]
+        tested[here] = sure[here] & trusted
+        expected[here] = tested[here] & (p[here] >= [record.own_cut(target) for record in others])
+    return tested, expected
 
 
 def winners(
@@ -179,6 +195,12 @@ class _Record:
             return ""
         right, n = int(self.right[-1]), int(self.known[-1])
         return f"right in {right} of {n} known cases, too few to trust it with {target:.0%}"
+
+
+def _records(
+    p: NDArray[np.float64], known: NDArray[np.int8], sure: NDArray[np.bool_]
+) -> list[_Record]:
+    return [_Record(p[:, j], known[:, j], sure[:, j]) for j in range(p.shape[1])]
 
 
 def _unproven(known: NDArray[np.int8], target: float) -> str:
