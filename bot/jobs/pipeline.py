@@ -53,10 +53,13 @@ def label_issue(
         RetryLater: the repository is still being learned, or GitHub asks for patience.
         Ignore: the repository is paused or gone, the author is ignored, the issue is a pull request.
     """
+    if filed.is_pull_request:
+        raise Ignore("pull requests are not labelled")
     target = _store_issue(context, repository_id=repository_id, filed=filed, as_filed=as_filed)
     client = context.client(target.installation_id)
     rules = current_rules(context, client, repository_id)
-    _check_wanted(filed, rules)
+    if rules.ignores_author(filed.author):
+        raise Ignore(f"author {filed.author} is ignored by the rules")
     with context.database.session() as session:
         decided_before = decisions.exist_for(session, delivery_id)
     if not decided_before:
@@ -95,13 +98,6 @@ def _usable_head(context: Context, session: Session, repository: Repository) -> 
         return stored.id
     request_learning(session, repository.id, reason="another encoder serves")
     return None
-
-
-def _check_wanted(issue: Issue, rules: Rules) -> None:
-    if issue.is_pull_request:
-        raise Ignore("pull requests are not labelled")
-    if rules.ignores_author(issue.author):
-        raise Ignore(f"author {issue.author} is ignored by the rules")
 
 
 def _decide(
