@@ -62,6 +62,7 @@ def known_pairs(
     exclusive: Sequence[Sequence[str]] = (),
 ) -> KnownPairs:
     """`known_row` of every issue of a settled history without events, int8 [n, L]."""
+    families = families if families is not None else families_of(labels)
     rows = [
         known_row(labels, current=s, families=families, exclusive=exclusive) for s in label_sets
     ]
