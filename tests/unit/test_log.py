@@ -9,7 +9,6 @@ import pytest
 
 from bot.errors import GiveUp
 
-
 TEXT = "a private text"
 
 
