@@ -49,7 +49,9 @@ def test_a_word_of_the_title_counts_apart_from_the_body() -> None:
 def test_a_mark_is_one_more_feature_and_an_empty_one_none() -> None:
     plain = count_words(TEXTS[:2])
     marked = count_words(TEXTS[:2], extra=["insider", ""])
-    assert np.diff(marked.indptr).tolist() == [n + m for n, m in zip(np.diff(plain.indptr), (1, 0), strict=True)]
+    assert np.diff(marked.indptr).tolist() == [
+        n + m for n, m in zip(np.diff(plain.indptr), (1, 0), strict=True)
+    ]
 
 
 def test_what_one_issue_alone_says_is_not_learnt() -> None:
