@@ -44,7 +44,6 @@ class Head:
     label_vectors: Floats
     target: float
     delta: float
-    seed: int
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -82,7 +81,6 @@ class Head:
             expectation=self.expectation,
             target=self.target,
             delta=self.delta,
-            seed=self.seed,
         )
 
     @classmethod
@@ -98,6 +96,7 @@ class Head:
             apply_at=cut.apply_at,
             suggest_at=cut.suggest_at,
             why_muted=cut.why_muted,
+            zero_shot=cut.zero_shot,
         )
 
 
@@ -109,7 +108,6 @@ def fit_head(
     exclusive: Sequence[Sequence[str]] = (),
     target: float = 0.9,
     delta: float = 0.05,
-    seed: int = 0,
 ) -> Head:
     """Fit sides, calibration and cuts on `history`, from zero issues up.
 
@@ -143,7 +141,6 @@ def fit_head(
         label_vectors=label_vectors,
         target=target,
         delta=delta,
-        seed=seed,
     )
 
 

@@ -38,6 +38,7 @@ class LabelCut:
     apply_at: float | None
     suggest_at: float
     why_muted: str
+    zero_shot: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,10 @@ def make_promise(
         delta=delta,
         lower_bound=lower_bound(pooled.right, pooled.n, delta=delta) if pooled else None,
     )
+    zero_shot = (history > 0).sum(axis=0) < MIN_POSITIVES
     cuts = tuple(
-        LabelCut(cut, SUGGEST_AT, reason) for cut, reason in zip(apply_at, why, strict=True)
+        LabelCut(cut, SUGGEST_AT, reason, bool(by_name))
+        for cut, reason, by_name in zip(apply_at, why, zero_shot, strict=True)
     )
     return Promise(cuts=cuts, expectation=expectation)
 

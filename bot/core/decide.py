@@ -182,7 +182,7 @@ def _apply_at(score: Score, rules: Rules) -> tuple[float | None, str]:
     own = rules.of_label(score.label).threshold
     if own is not None:
         return own, "the rules' threshold"
-    if score.apply_at is None and rules.zero_shot == "apply":
+    if score.apply_at is None and score.zero_shot and rules.zero_shot == "apply":
         # Without proof, a calibrated probability is the best there is.
         return max(
             rules.precision, score.suggest_at

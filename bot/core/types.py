@@ -87,6 +87,8 @@ class Score:
     """Cut at which a suggestion is worth a maintainer's glance."""
     why_muted: str = ""
     """Reason of the head for `apply_at is None`, in words for a maintainer."""
+    zero_shot: bool = False
+    """Known by its name and description alone: hardly any issue has taught it yet."""
 
 
 @dataclass(frozen=True, slots=True)

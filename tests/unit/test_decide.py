@@ -233,12 +233,19 @@ def test_a_threshold_of_the_rules_overrides_cut_and_mute() -> None:
 
 
 def test_without_proof_a_suggestion_unless_the_rules_say_otherwise() -> None:
-    case = Given(scores=(score("bug", 0.95, apply_at=None, why_muted="no history yet"),))
+    unseen = replace(score("bug", 0.95, apply_at=None, why_muted="no history yet"), zero_shot=True)
+    case = Given(scores=(unseen,))
     assert case.of("bug").action == "suggest"
     assert "no history yet" in case.of("bug").reason
     bold = Rules(zero_shot="apply")
     assert replace(case, rules=bold).of("bug").action == "apply"
     assert replace(case, rules=replace(bold, precision=0.97)).of("bug").action == "suggest"
+
+
+def test_a_label_that_its_history_speaks_against_is_not_set_for_want_of_proof() -> None:
+    muted = score("bug", 0.95, apply_at=None, why_muted="right in 5 of 9 known cases")
+    case = Given(scores=(muted,), rules=Rules(zero_shot="apply"))
+    assert case.of("bug").action == "suggest"
 
 
 def test_unsure_says_what_was_likeliest() -> None:

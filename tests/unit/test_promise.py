@@ -88,6 +88,7 @@ def test_a_label_that_history_hardly_knows_is_never_applied() -> None:
     found = promise(evidence, history=history)
     assert "4 issues have it, 5 are needed" in found.cuts[0].why_muted
     assert "hardly ever withheld" in found.cuts[1].why_muted
+    assert [cut.zero_shot for cut in found.cuts] == [True, False, False]
     assert cuts(found)[2] is not None
 
 
