@@ -36,6 +36,7 @@ def acted_on_once(repo: Repo, number: int) -> bool:
     """One label on the issue, set once; every label decided on once; nothing left open."""
     decided = [decision.label for decision in repo.decisions(number)]
     assert sorted(decided) == sorted(label.name for label in LABELS)
+    assert repo.decided(number)["bug"].action == "apply"  # not: "the issue has it already"
     assert repo.labels(number) == {"bug": US}
     assert repo.our_events(number) == [("labeled", "bug")]
     assert [(e.label, e.status) for e in repo.effects(number) if e.kind == "add"] == [
