@@ -12,7 +12,8 @@ from bot.classify.encoder import Encoder
 from bot.core.types import LabelSpec
 from bot.sandbox.sample import load_sample
 from bot.sandbox.server import SandboxServer
-from tests.acceptance.stack import Repo, Stack, open_test_context, receiving, sample_issues
+from tests.acceptance.past import sample_issues
+from tests.acceptance.stack import Repo, Stack, open_test_context, receiving
 from tests.contract.openapi import validate_exchange
 from tests.fixtures.database import fresh_database
 

@@ -9,36 +9,35 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import uvicorn
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from bot.classify.encoder import Encoder
 from bot.classify.registry import HeadCache
-from bot.core.types import LabelEvent, LabelSpec
+from bot.core.types import LabelSpec
 from bot.github.app import AppAuth
 from bot.jobs import queue
 from bot.jobs.context import Context
 from bot.jobs.tasks import TASKS
 from bot.jobs.worker import Timing, run_worker
-from bot.sandbox.exchanges import Exchange
 from bot.sandbox.faults import Fault
-from bot.sandbox.sample import SampleIssue, load_sample
+from bot.sandbox.sample import SampleIssue
 from bot.sandbox.server import SandboxServer
-from bot.store import decisions, effects, issues, label_events, repositories
 from bot.store.engine import Database
-from bot.store.tables import Decision, Delivery, Effect, Repository
+from bot.store.tables import Delivery
 from bot.web.app import create_app
+from tests.acceptance.past import seed
+from tests.acceptance.repo import RULES_PATH, US, Repo
+
+__all__ = ["RULES_PATH", "US", "Repo", "Stack"]
 
 PATIENCE = 30.0
-US = "labelwright[bot]"
-RULES_PATH = ".github/labelwright.yml"
 LABELS = (
     LabelSpec("bug", "Something does not work as it should"),
     LabelSpec("feature", "A wish for something it cannot do yet"),
@@ -209,147 +208,6 @@ class Stack:
             repo = replace(repo, installation_id=self.sandbox.install(owner, [full_name]))
             self.settle()
         return repo
-
-
-@dataclass(frozen=True)
-class Repo:
-    """One repository: what people do there, and what is known of it here."""
-
-    stack: Stack
-    full_name: str
-    id: int
-    installation_id: int = 0
-
-    @property
-    def owner(self) -> str:
-        return self.full_name.partition("/")[0]
-
-    # -- what people do -------------------------------------------------------------------------------
-
-    def open(
-        self, title: str = "It crashes", body: str = "A trace.", *, settle: bool = True, **more: Any
-    ) -> int:
-        number = self.stack.sandbox.open_issue(self.full_name, title=title, body=body, **more)
-        if settle:
-            self.stack.settle()
-        return number
-
-    def label(self, number: int, name: str, actor: str = "maintainer") -> None:
-        self.stack.sandbox.label(self.full_name, number, name, actor)
-        self.stack.settle()
-
-    def unlabel(self, number: int, name: str, actor: str = "maintainer") -> None:
-        self.stack.sandbox.unlabel(self.full_name, number, name, actor)
-        self.stack.settle()
-
-    def write_rules(self, rules: str | None) -> None:
-        self.stack.sandbox.put_file(self.full_name, RULES_PATH, rules)
-        self.stack.settle()
-
-    # -- how it stands on GitHub ----------------------------------------------------------------------
-
-    def labels(self, number: int) -> dict[str, str]:
-        """Label -> who set it."""
-        return self.stack.sandbox.issue_labels(self.full_name, number)
-
-    def defined(self) -> set[str]:
-        return set(self.stack.sandbox.labels(self.full_name))
-
-    def asked(self, method: str, path: str = "") -> list[Exchange]:
-        """What we asked of GitHub here, oldest first; `path` is its end."""
-        here = (f"/repos/{self.full_name}/", f"/repositories/{self.id}/")
-        return [
-            one
-            for one in self.stack.sandbox.requests
-            if one.method == method and one.path.startswith(here) and one.path.endswith(path)
-        ]
-
-    def writes(self) -> list[tuple[str, str]]:
-        """Everything of ours that changed something here."""
-        found = (one for method in ("POST", "PUT", "PATCH", "DELETE") for one in self.asked(method))
-        return [(one.method, one.path) for one in found]
-
-    def our_events(self, number: int) -> list[tuple[str, str]]:
-        """(labeled or unlabeled, label) by us, in order."""
-        rows: Any = self.stack.sandbox.events(self.full_name, number)
-        return [
-            (row["event"], row["label"]["name"])
-            for row in rows
-            if row["event"] in ("labeled", "unlabeled") and row["actor"]["login"] == US
-        ]
-
-    # -- what the store knows -------------------------------------------------------------------------
-
-    def row(self) -> Repository:
-        with self.stack.database.session() as session:
-            found = repositories.get(session, self.id)
-            assert found is not None, f"{self.full_name} is not in the store"
-            return found
-
-    def issue_id(self, number: int) -> int:
-        with self.stack.database.session() as session:
-            return issues.ids_by_number(session, self.id)[number]
-
-    def decisions(self, number: int) -> list[Decision]:
-        with self.stack.database.session() as session:
-            return decisions.of_issue(session, self.issue_id(number))
-
-    def decided(self, number: int) -> dict[str, Decision]:
-        """The latest decision on each label."""
-        return {decision.label: decision for decision in self.decisions(number)}
-
-    def effects(self, number: int) -> list[Effect]:
-        with self.stack.database.session() as session:
-            return effects.of_issue(session, self.issue_id(number))
-
-    def label_events(self, number: int) -> list[LabelEvent]:
-        with self.stack.database.session() as session:
-            return label_events.of_issue(session, self.issue_id(number))
-
-    def deliveries(self, event: str, action: str) -> list[Delivery]:
-        """Stored deliveries of this repository, oldest first."""
-        with self.stack.database.session() as session:
-            found = select(Delivery).where(Delivery.event == event, Delivery.action == action)
-            rows = session.scalars(found.order_by(Delivery.id)).all()
-        return [row for row in rows if f'"{self.full_name}"'.encode() in row.body]
-
-
-def seed(sandbox: SandboxServer, full_name: str, issue: SampleIssue, **more: Any) -> int:
-    """An issue of the past; `more` overrules what the sample says of it."""
-    told: Mapping[str, Any] = {
-        "title": issue.title,
-        "body": issue.body,
-        "labels": issue.labels,
-        "created_at": issue.created_at,
-        "closed_at": issue.closed_at,
-        "author": issue.author,
-        "association": issue.author_association,
-        **more,
-    }
-    return sandbox.seed_issue(full_name, **told)
-
-
-def sample_issues(count: int) -> list[SampleIssue]:
-    """The oldest issues of the sample that are not pull requests."""
-    return [issue for issue in load_sample().issues if not issue.is_pr][:count]
-
-
-def plain_history(count: int, *, label: str = "bug") -> list[SampleIssue]:
-    """Issues a year old, an hour apart, each with one label."""
-    start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=365)
-    return [
-        SampleIssue(
-            number=n,
-            title=f"Crash number {n}",
-            body=f"It stops with code {n} when I save.",
-            labels=(label,),
-            created_at=start + timedelta(hours=n),
-            closed_at=None,
-            author="reporter",
-            author_association="NONE",
-        )
-        for n in range(1, count + 1)
-    ]
 
 
 def open_test_context(database: Database, sandbox: SandboxServer, encoder: Encoder) -> Context:

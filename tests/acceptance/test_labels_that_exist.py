@@ -6,7 +6,8 @@ import pytest
 
 from bot.core.types import LabelSpec
 from bot.store import heads
-from tests.acceptance.stack import EAGER, LABELS, US, Repo, Stack, plain_history, wait_until
+from tests.acceptance.past import plain_history
+from tests.acceptance.stack import EAGER, LABELS, US, Repo, Stack, wait_until
 
 UNSURE = "unsure: needs-a-look\n"
 

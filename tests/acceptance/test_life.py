@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.jobs.schedule import Reach, reconcile
-from tests.acceptance.stack import EAGER, US, Repo, Stack, plain_history
+from tests.acceptance.past import plain_history
+from tests.acceptance.stack import EAGER, US, Repo, Stack
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from bot.core.types import LabelSpec
 from bot.jobs import learn
 from bot.jobs.requests import request_learning
 from bot.store import issues
-from tests.acceptance.stack import EAGER, US, Repo, Stack, plain_history
+from tests.acceptance.past import plain_history
+from tests.acceptance.stack import EAGER, US, Repo, Stack
 
 KINDS = (LabelSpec("bug"), LabelSpec("feature"))
 

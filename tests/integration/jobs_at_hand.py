@@ -1,17 +1,22 @@
-"""A repository as tasks find it, and the queue as they leave it."""
+"""A repository as tasks find it, deliveries handled by hand, and the queue as they leave it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
 
 from bot.core.types import LabelSpec
+from bot.errors import Ignore, RetryLater
+from bot.github.events import parse_event
 from bot.jobs.context import Context
+from bot.jobs.handlers import handle
 from bot.sandbox.server import SandboxServer
 from bot.store import installations, repositories
+from bot.store.tables import Repository
+from tests.fixtures.sandbox import Receiver
 
 REPO = "acme/widget"
 LABELS = (LabelSpec("bug", "Something is broken"), LabelSpec("feature", "A wish"))
@@ -41,6 +46,50 @@ def met(context: Context, sandbox: SandboxServer, issues: int = 0, **options: An
             full_name=REPO, private=False,
         )  # fmt: skip
     return repository_id
+
+
+def handled(context: Context, event: str, body: bytes) -> str:
+    """The outcome of a delivery, or why there is none."""
+    occurred = parse_event(event, body, us=context.auth.identity())
+    try:
+        return handle(context, occurred, delivery_id=0)
+    except Ignore as reason:
+        return f"ignored: {reason}"
+    except RetryLater as reason:
+        return f"later: {reason}"
+
+
+Tell = Callable[[], list[str]]
+
+
+def telling(context: Context, sandbox: SandboxServer, receiver: Receiver) -> Tell:
+    """Handles what the sandbox has sent since the last call; gives the outcomes."""
+    sandbox.hook_url = receiver.url
+    told = 0
+
+    def tell() -> list[str]:
+        nonlocal told
+        assert sandbox.hooks.wait()
+        new, told = receiver.received[told:], len(receiver.received)
+        return [handled(context, one.headers["x-github-event"], one.body) for one in new]
+
+    return tell
+
+
+def known(context: Context, sandbox: SandboxServer, tell: Tell) -> int:
+    """The id of a repository that we know; nothing of it was told or queued."""
+    repository_id = met(context, sandbox)
+    tell()
+    with context.database.session() as session:
+        session.execute(text("DELETE FROM procrastinate_jobs"))
+    return repository_id
+
+
+def row(context: Context, repository_id: int) -> Repository:
+    with context.database.session() as session:
+        found = repositories.get(session, repository_id)
+        assert found is not None
+        return found
 
 
 def queued(context: Context) -> list[tuple[str, dict[str, Any]]]:
