@@ -37,7 +37,7 @@ from tests.acceptance.repo import RULES_PATH, US, Repo
 
 __all__ = ["RULES_PATH", "US", "Repo", "Stack"]
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 LABELS = (
     LabelSpec("bug", "Something does not work as it should"),
     LabelSpec("feature", "A wish for something it cannot do yet"),
