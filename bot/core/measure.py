@@ -52,7 +52,7 @@ class Measure:
         return _share(self.right, self.positives)
 
     def as_dict(self) -> dict[str, Any]:
-        rates = ("precision", "unknown_share", "worst_case", "coverage", "label_recall")
+        rates = ("applied", "precision", "unknown_share", "worst_case", "coverage", "label_recall")
         return {**asdict(self), **{name: getattr(self, name) for name in rates}}
 
 

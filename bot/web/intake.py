@@ -109,7 +109,7 @@ class Intake:
         except psycopg.DataError:
             await self._write_one_by_one(batch)
         except Exception as error:  # whatever it was, the senders are told and the writer lives
-            logger.error("%d deliveries not stored: %s", len(batch), error)
+            logger.error("%d deliveries not stored: %s", len(batch), type(error).__name__)
         else:
             for (_, future), is_new in zip(batch, new, strict=True):
                 if not future.done():
