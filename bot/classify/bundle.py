@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -141,7 +142,7 @@ def _swap(new: Path, out: Path, *, aside: Path) -> None:
 
     Another writer may come between the two steps; then its bundle moves aside too.
     """
-    if out.exists() and not (out / MANIFEST).exists() and any(out.iterdir()):
+    if _holds_something_else(out):
         raise UserError(f"{out} holds something that is not a bundle; choose another directory")
     for attempt in range(100):
         with suppress(FileNotFoundError):
@@ -154,6 +155,29 @@ def _swap(new: Path, out: Path, *, aside: Path) -> None:
         else:
             return
     raise UserError(f"{out} is being written by others all the time; choose another directory")
+
+
+def _holds_something_else(out: Path) -> bool:
+    """Whether a directory with files, but without a manifest, stands at `out`.
+
+    Another writer may move what stands there aside, and empty it, while we look. So it is listed
+    once, through a descriptor, and counts only if it still stands there afterwards.
+    """
+    try:
+        descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return True
+    try:
+        names = os.listdir(descriptor)
+        seen = os.fstat(descriptor)
+        stays = os.path.samestat(seen, out.stat())
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(descriptor)
+    return stays and bool(names) and MANIFEST not in names
 
 
 def _read_manifest(path: Path) -> Manifest:
