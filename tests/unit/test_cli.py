@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bot import __version__, cli
-from bot.cli import USER_ERROR_EXIT, app
+from bot import __version__
+from bot.cli import app, terminal
+from bot.cli.terminal import USER_ERROR_EXIT
 
 NOWHERE = "postgresql://127.0.0.1:1/nothing?connect_timeout=1"
 
@@ -19,7 +20,7 @@ NOWHERE = "postgresql://127.0.0.1:1/nothing?connect_timeout=1"
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No settings but a data directory of the test's own; logging is left to pytest."""
-    monkeypatch.setattr(cli, "configure_logging", lambda level: None)
+    monkeypatch.setattr(terminal, "configure_logging", lambda level: None)
     for name in os.environ:
         if name.startswith("LABELWRIGHT_"):
             monkeypatch.delenv(name)

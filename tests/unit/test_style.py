@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("bot", "training")
 MAX_LINES = 500
 BANNED_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "manager", "misc"})
-COMMANDS = ("bot/cli.py", "training/cli.py")
+COMMANDS = ("bot/cli/", "training/cli/")
 """Import inside their functions what one command alone needs, so that each starts with only that:
 `labelwright serve` without a model, `labelwright-train --help` without torch."""
 LATER = ("TO" + "DO", "FIX" + "ME", "XX" + "X")
@@ -61,7 +61,9 @@ def test_a_module_says_what_it_is_for(name: str) -> None:
     assert ast.get_docstring(tree) or not tree.body
 
 
-@pytest.mark.parametrize("name", [name for name in files(*PACKAGES) if name not in COMMANDS])
+@pytest.mark.parametrize(
+    "name", [name for name in files(*PACKAGES) if not name.startswith(COMMANDS)]
+)
 def test_own_packages_are_imported_at_the_top(name: str) -> None:
     """An import inside a function hides a circle; the shared noun belongs lower."""
     inside = [node for function in functions(parsed(name)) for node in ast.walk(function)]

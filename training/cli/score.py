@@ -1,45 +1,18 @@
-"""The commands of `labelwright-train`. Parses words and shows results; the work is done elsewhere."""
+"""`labelwright-train score`: train on one file, test on another."""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from bot.errors import LabelwrightError, UserError
-
-app = typer.Typer(
-    help="Retrains the encoder on what the maintainers taught.",
-    no_args_is_help=True,
-    add_completion=False,
-)
-
-console = Console()
-errors = Console(stderr=True)
-
-USER_ERROR_EXIT = 2
+from bot.errors import UserError
+from training.cli.terminal import console, errors, need_training_extra, polite_errors, write_json
 
 
-@app.callback()
-def main() -> None:
-    """Retrains the encoder on what the maintainers taught."""
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    logging.basicConfig(level=logging.WARNING)
-
-
-@app.command()
 def score(
     train: Annotated[Path, typer.Option(help="File of labelled issues to train on")],
     test: Annotated[Path, typer.Option(help="File of labelled issues to test on")],
@@ -63,7 +36,7 @@ def score(
 ) -> None:
     """Train on one file, test on another, print how good the labels were."""
     with polite_errors(), _progress() as progress:
-        _need_training_extra()
+        need_training_extra()
         if labels and min_count is not None:
             raise UserError("--labels and --min-count both choose the labels: give one of them.")
         if json_out is not None and not json_out.absolute().parent.is_dir():
@@ -89,36 +62,6 @@ def score(
         if json_out is not None:
             write_json(json_out, answer)
     _show(answer)
-
-
-def write_json(path: Path, answer: dict[str, Any]) -> None:
-    """All at once: what lies under `path` is never half a file."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    try:
-        unfinished.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror}). Give another --json."
-        ) from error
-
-
-@contextmanager
-def polite_errors() -> Iterator[None]:
-    """Errors that we raise on purpose are one line for a person, not a trace."""
-    try:
-        yield
-    except LabelwrightError as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(USER_ERROR_EXIT) from None
-
-
-def _need_training_extra() -> None:
-    missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"Training needs {' and '.join(missing)}: pip install 'labelwright[training]'."
-        )
 
 
 def _progress() -> Progress:
@@ -184,7 +127,3 @@ def _row(figures: dict[str, Any]) -> list[str]:
         figures["hindsight_coverage"],
     )
     return ["-" if cell is None else f"{cell:.3f}" for cell in cells]
-
-
-if __name__ == "__main__":
-    app()

@@ -1,0 +1,31 @@
+"""`labelwright models`: the bundles and heads that serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.terminal import console, polite_errors
+from bot.settings import load_settings
+
+models = typer.Typer(help="The bundles that serve.", no_args_is_help=True)
+
+
+@models.command("build")
+def build(
+    source: Annotated[
+        str | None,
+        typer.Option(help="A sentence-transformers model: directory or hub id; MiniLM if unset"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory of the bundle")] = None,
+) -> None:
+    """Build the bundle that serves (ONNX fp32 and int8, tokenizer, golden vectors), without torch."""
+    from bot.classify.build import build_bundle, find_base_weights
+
+    with polite_errors():
+        target = out or load_settings().bundle_dir
+        with console.status("Building the bundle"):
+            bundle = build_bundle(source or find_base_weights(), target)
+        console.print(f"Built {bundle.manifest.name} at {target}", highlight=False)

@@ -1,0 +1,8 @@
+"""Comments and suggestions of ours, and what people answered."""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,8 @@
+"""Bundles as versions: which serves where, which came before."""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,8 @@
+"""Retrainings: runs, their leases and outcomes."""
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,21 @@
+"""The tables, as SQLAlchemy models. Shapes only: what is done with them lives in one module per noun."""
+
+from bot.store.tables.github import Installation, Issue, Label, LabelEvent, Repository
+from bot.store.tables.model import Decision, Head, Vector
+from bot.store.tables.work import Delivery, Effect, QueueMigration, ScheduleRun, WorkerBeat
+
+__all__ = [
+    "Decision",
+    "Delivery",
+    "Effect",
+    "Head",
+    "Installation",
+    "Issue",
+    "Label",
+    "LabelEvent",
+    "QueueMigration",
+    "Repository",
+    "ScheduleRun",
+    "Vector",
+    "WorkerBeat",
+]

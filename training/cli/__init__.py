@@ -1,0 +1,28 @@
+"""The commands of `labelwright-train`. Parse words and show results; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import typer
+
+from training.cli import score
+
+app = typer.Typer(
+    help="Retrains the encoder on what the maintainers taught.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@app.callback()
+def main() -> None:
+    """Retrains the encoder on what the maintainers taught."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.basicConfig(level=logging.WARNING)
+
+
+app.command()(score.score)
