@@ -79,6 +79,7 @@ def _temporary_directory() -> Iterator[str]:
 def environment_of(
     sandbox: SandboxServer, *, home: Path, bundle: Path, port: int
 ) -> dict[str, str]:
+    """The settings of the processes: the sandbox for GitHub, everything kept under `home`."""
     key_file = home / "app.pem"
     key_file.write_text(sandbox.private_key)
     key_file.chmod(0o600)

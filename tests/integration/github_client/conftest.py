@@ -10,14 +10,16 @@ import pytest
 
 from bot.core.types import LabelSpec
 from bot.github.app import AppAuth
-from bot.github.client import (
-    InstallationClient,
-)
+from bot.github.client import InstallationClient
 from bot.sandbox.server import SandboxServer
 from tests.contract.openapi import validate_requests
 
 REPO = "acme/widget"
-LABELS = (LabelSpec("bug", "Something is broken"), LabelSpec("kind/feature", "A wish"))
+LABELS = (
+    LabelSpec("bug", "Something is broken"),
+    LabelSpec("kind/feature", "A wish"),
+    LabelSpec("docs"),
+)
 LONG_AGO = datetime(2024, 3, 1, 9, 0, tzinfo=UTC)
 
 

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from bot.core.types import LabelSpec, RepositoryLabel
+from bot.core.types import RepositoryLabel
 from bot.errors import Ignore, RetryLater
-from bot.github.app import AppAuth
 from bot.github.apply import Applied, Removed, apply_labels, remove_labels
 from bot.github.client import InstallationClient
 from bot.sandbox.server import SandboxServer
-from tests.contract.openapi import validate_requests
+from tests.integration.github_client.conftest import REPO
 
-REPO = "acme/widget"
-LABELS = (LabelSpec("bug"), LabelSpec("kind/feature", "A wish"), LabelSpec("docs"))
 US = "labelwright[bot]"
 
 Apply = Callable[..., Applied]
-
-
-@pytest.fixture(autouse=True)
-def judged(sandbox: SandboxServer) -> Iterator[None]:
-    """Whatever a test sent must be what GitHub's own description allows."""
-    sandbox.add_repository(REPO, labels=LABELS)
-    yield
-    # Renamed repositories redirect every read; the description lists that for some. 0: judge the request only.
-    validate_requests(
-        replace(one, status=0) if one.status == 301 else one for one in sandbox.requests
-    )
-
-
-@pytest.fixture
-def client(sandbox: SandboxServer) -> Iterator[InstallationClient]:
-    with AppAuth(sandbox.app_id, sandbox.private_key, api_url=sandbox.url) as auth:
-        yield auth.client(sandbox.install("acme", [REPO]))
 
 
 @pytest.fixture
