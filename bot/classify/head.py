@@ -26,7 +26,7 @@ from bot.classify.words import count_words
 from bot.core.families import families_of
 from bot.core.types import IssueText, LabelSpec, Score
 
-__all__ = ["Head", "History", "fit_head", "refit_label"]
+__all__ = ["Head", "History", "fit_head", "fit_heads", "refit_label"]
 
 Floats = NDArray[np.float32]
 
@@ -115,6 +115,27 @@ def fit_head(
     which an issue carries at most one. The promise: among known pairs, at least `target` of the
     applied labels are right, at confidence 1 - `delta`, for issues exchangeable with the newest.
     """
+    (head,) = fit_heads(
+        history,
+        labels,
+        label_vectors=label_vectors,
+        exclusive=exclusive,
+        targets=(target,),
+        delta=delta,
+    )
+    return head
+
+
+def fit_heads(
+    history: History,
+    labels: Sequence[LabelSpec],
+    *,
+    label_vectors: Floats,
+    exclusive: Sequence[Sequence[str]] = (),
+    targets: Sequence[float] = (0.9,),
+    delta: float = 0.05,
+) -> tuple[Head, ...]:
+    """`fit_head` for each of `targets`, for the price of one: they differ in cuts alone."""
     specs = tuple(labels)
     names = tuple(spec.name for spec in specs)
     groups = tuple(tuple(group) for group in exclusive)
@@ -123,24 +144,27 @@ def fit_head(
     past = _chain_forward(history, counts, fit)
     combiner = fit_combiner(past.evidence, past.known)
     p = cross_probabilities(past.evidence, past.known, past.block, start=combiner)
-    promise = make_promise(
-        Scored(p, past.known, past.block),
-        history.known,
-        names,
-        exclusive=groups,
-        target=target,
-        delta=delta,
-    )
-    return Head(
-        specs=specs,
-        exclusive=groups,
-        sides=fit(history.vectors, counts, history.known, start=past.latest),
-        combiner=combiner,
-        cuts=promise.cuts,
-        expectation=promise.expectation,
-        label_vectors=label_vectors,
-        target=target,
-        delta=delta,
+    scored = Scored(p, past.known, past.block)
+    sides = fit(history.vectors, counts, history.known, start=past.latest)
+    promises = {
+        target: make_promise(
+            scored, history.known, names, exclusive=groups, target=target, delta=delta
+        )
+        for target in targets
+    }
+    return tuple(
+        Head(
+            specs=specs,
+            exclusive=groups,
+            sides=sides,
+            combiner=combiner,
+            cuts=promise.cuts,
+            expectation=promise.expectation,
+            label_vectors=label_vectors,
+            target=target,
+            delta=delta,
+        )
+        for target, promise in promises.items()
     )
 
 

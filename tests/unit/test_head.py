@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from bot.classify.head import Head, History, fit_head, refit_label
+from bot.classify.head import Head, History, fit_head, fit_heads, refit_label
 from bot.core.evidence import known_pairs
 from bot.core.measure import measure
 from bot.core.types import IssueText, LabelSpec
@@ -67,6 +67,21 @@ def test_it_keeps_its_promise_on_issues_to_come(head: Head) -> None:
     assert found.precision >= 0.9
     assert found.coverage is not None
     assert found.coverage > 0.9
+
+
+def test_heads_of_several_targets_differ_in_cuts_alone(head: Head) -> None:
+    history = repository(400)
+    low, high = fit_heads(history, SPECS, label_vectors=NAMES, targets=(0.7, 0.9))
+    assert high.cuts == head.cuts
+    assert high.expectation == head.expectation
+    assert (low.target, high.target) == (0.7, 0.9)
+    assert low.expectation.coverage is not None
+    assert high.expectation.coverage is not None
+    assert low.expectation.coverage >= high.expectation.coverage
+    assert np.array_equal(
+        low.probabilities(history.texts, history.vectors),
+        head.probabilities(history.texts, history.vectors),
+    )
 
 
 def test_it_says_what_it_expects(head: Head) -> None:
