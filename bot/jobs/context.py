@@ -52,7 +52,7 @@ class Context:
 
         def read() -> bytes:
             stored = heads.get(session, head_id)
-            if stored is None:
+            if stored is None or stored.artefact is None:
                 raise LookupError(f"head {head_id} is gone")
             return stored.artefact
 

@@ -21,8 +21,10 @@ from bot.store.connection import raw_connection
 LIVE = "default"
 """What a person on GitHub waits for."""
 LEARNING = "learning"
-"""What takes minutes: histories, fits."""
-QUEUES = (LIVE, LEARNING)
+"""Refits after corrections: seconds each, and somebody waits for the next issue to be right."""
+HISTORY = "history"
+"""What takes minutes: histories, whole fits."""
+QUEUES = (LIVE, LEARNING, HISTORY)
 
 TASK_DELIVERY = "delivery"
 """A stored delivery, by `delivery_id`."""
@@ -31,6 +33,8 @@ TASK_APPLY = "apply"
 TASK_ONBOARD = "onboard"
 TASK_LEARN = "learn"
 """A repository's history, and its head, by `repository_id`."""
+TASK_REFIT = "refit"
+"""The labels of a head that corrections touched, by `repository_id`."""
 TASK_WAKE = "wake"
 """A job that waits outside its lock; the worker's own."""
 

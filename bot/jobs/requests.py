@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy.orm import Session
 
 from bot.github.payloads import RepositoryRef
 from bot.jobs import queue
-from bot.store import repositories
+from bot.store import repositories, touched
+
+REFIT_DEBOUNCE = 5.0
+"""Seconds that a refit waits for more corrections: maintainers correct in bursts."""
+WHOLE_DEBOUNCE = 900.0
+"""Seconds from the first correction to a fit of the whole head, cuts and calibration included."""
 
 
 def request_onboarding(session: Session, installation_id: int, repository: RepositoryRef) -> None:
@@ -24,7 +31,7 @@ def request_onboarding(session: Session, installation_id: int, repository: Repos
         queue.TASK_ONBOARD,
         lock=name,
         queueing_lock=name,
-        queue=queue.LEARNING,
+        queue=queue.HISTORY,
         repository_id=repository.id,
     )
 
@@ -37,7 +44,27 @@ def request_learning(session: Session, repository_id: int, *, reason: str) -> No
         queue.TASK_LEARN,
         lock=name,
         queueing_lock=name,
-        queue=queue.LEARNING,
+        queue=queue.HISTORY,
         repository_id=repository_id,
         reason=reason,
+    )
+
+
+def request_refit(
+    session: Session, repository_id: int, *, labels: Collection[str], reason: str
+) -> None:
+    """Have the labels that a correction touched learned within seconds, and the whole head later.
+
+    However many ask meanwhile, one refit follows, of all the labels that any of them named.
+    """
+    touched.note(session, repository_id, labels, reason=reason)
+    queue.defer(
+        session,
+        queue.TASK_REFIT,
+        # The lock of a whole fit too: each starts from the head that the other left.
+        lock=f"learn/{repository_id}",
+        queueing_lock=f"refit/{repository_id}",
+        queue=queue.LEARNING,
+        schedule_in=REFIT_DEBOUNCE,
+        repository_id=repository_id,
     )

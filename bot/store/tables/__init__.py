@@ -1,7 +1,9 @@
 """The tables, as SQLAlchemy models. Shapes only: what is done with them lives in one module per noun."""
 
 from bot.store.tables.github import Installation, Issue, Label, LabelEvent, Repository
+from bot.store.tables.learning import Refit, Touched
 from bot.store.tables.model import Decision, Head, Vector
+from bot.store.tables.promise import Standing
 from bot.store.tables.work import Delivery, Effect, QueueMigration, ScheduleRun, WorkerBeat
 
 __all__ = [
@@ -14,8 +16,11 @@ __all__ = [
     "Label",
     "LabelEvent",
     "QueueMigration",
+    "Refit",
     "Repository",
     "ScheduleRun",
+    "Standing",
+    "Touched",
     "Vector",
     "WorkerBeat",
 ]

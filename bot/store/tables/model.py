@@ -38,7 +38,8 @@ class Head(Base):
     version: Mapped[int]
     bundle: Mapped[str]
     backend: Mapped[str]
-    artefact: Mapped[bytes] = mapped_column(deferred=True)
+    artefact: Mapped[bytes | None] = mapped_column(deferred=True)
+    """None once the version is too old to come back; what it decided still refers to it."""
     expectation: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = now()
     reason: Mapped[str]
