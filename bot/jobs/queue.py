@@ -58,10 +58,6 @@ def issue_lock(repository_id: int, number: int) -> str:
     return f"issue/{repository_id}/{number}"
 
 
-def repository_lock(repository_id: int) -> str:
-    return f"repository/{repository_id}"
-
-
 def installation_lock(installation_id: int) -> str:
     return f"installation/{installation_id}"
 

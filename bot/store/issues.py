@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -93,13 +93,6 @@ def by_number(session: Session, repository_id: int, number: int) -> StoredIssue 
 def history(session: Session, repository_id: int) -> list[StoredIssue]:
     """All issues of a repository, oldest first. Pull requests are among them, marked."""
     return list(_stored(session, Issue.repository_id == repository_id))
-
-
-def set_labels(session: Session, issue_id: int, labels: Iterable[str]) -> None:
-    """The labels an issue bears now."""
-    row = session.get_one(Issue, issue_id)
-    row.labels = sorted(labels)
-    session.flush()
 
 
 def _stored(session: Session, condition: ColumnElement[bool]) -> Iterator[StoredIssue]:

@@ -78,5 +78,4 @@ def test_a_parked_job_without_a_lock_waits_as_itself(session: Session) -> None:
 
 def test_locks_name_ids() -> None:
     assert queue.issue_lock(7, 12) == "issue/7/12"
-    assert queue.repository_lock(7) == "repository/7"
     assert queue.installation_lock(7) == "installation/7"

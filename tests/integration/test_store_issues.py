@@ -57,8 +57,6 @@ def test_history_is_oldest_first(session: Session, repository: int) -> None:
     for number in (3, 1, 2):
         issues.upsert(session, repository, an_issue(number), as_filed=False)
     assert [issue.number for issue in issues.history(session, repository)] == [1, 2, 3]
-    issues.set_labels(session, issues.history(session, repository)[0].id, ["x", "a"])
-    assert issues.history(session, repository)[0].labels == frozenset({"a", "x"})
     assert issues.get(session, 999) is None
 
 

@@ -4,12 +4,20 @@ from bot.store.tables.github import Installation, Issue, Label, LabelEvent, Repo
 from bot.store.tables.learning import Refit, Touched
 from bot.store.tables.model import Decision, Head, Vector
 from bot.store.tables.promise import Standing
-from bot.store.tables.work import Delivery, Effect, QueueMigration, ScheduleRun, WorkerBeat
+from bot.store.tables.work import (
+    Delivery,
+    Effect,
+    Harvest,
+    QueueMigration,
+    ScheduleRun,
+    WorkerBeat,
+)
 
 __all__ = [
     "Decision",
     "Delivery",
     "Effect",
+    "Harvest",
     "Head",
     "Installation",
     "Issue",

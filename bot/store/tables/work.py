@@ -67,6 +67,22 @@ class ScheduleRun(Base):
     outcome: Mapped[str] = mapped_column(server_default="")
 
 
+class Harvest(Base):
+    """How far the issue events of a repository are read: all up to `seen` (GitHub's id). While a walk
+    from the newest event down to there is under way, `cursor` is its next page and `newest` is what
+    `seen` becomes at its end; `etag` is of the first page that it began with."""
+
+    __tablename__ = "harvests"
+
+    repository_id: Mapped[int] = mapped_column(
+        ForeignKey("repositories.id"), primary_key=True, autoincrement=False
+    )
+    seen: Mapped[int | None]
+    etag: Mapped[str | None]
+    cursor: Mapped[str | None]
+    newest: Mapped[int | None]
+
+
 class WorkerBeat(Base):
     """A worker that lives, and what it serves."""
 

@@ -1,4 +1,4 @@
-"""Refits of a head: what was tried, whether it serves, and why."""
+"""Refits of a head: what was tried, whether it serves, and why. How far issue events were harvested."""
 
 from datetime import datetime
 
@@ -14,6 +14,7 @@ def upgrade() -> None:
     op.alter_column("heads", "artefact", nullable=True)
     _touched_labels()
     _refits()
+    _harvests()
 
 
 def _touched_labels() -> None:
@@ -52,6 +53,19 @@ def _refits() -> None:
     )
     op.create_index("ix_refits_repository_id_id", "refits", ["repository_id", "id"])
     op.create_index("ix_refits_head_after", "refits", ["head_after"])
+
+
+def _harvests() -> None:
+    op.create_table(
+        "harvests",
+        sa.Column("repository_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seen", sa.BigInteger(), nullable=True),
+        sa.Column("etag", sa.Text(), nullable=True),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("newest", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("repository_id", name="pk_harvests"),
+        _refers("harvests", "repository_id", "repositories"),
+    )
 
 
 def _id() -> sa.Column[int]:
