@@ -99,6 +99,8 @@ class RulesFile(_Strict):
     """What to do with labels for which there is no proof yet."""
     share_for_training: bool = False
     """Let the issues of this repository train the language model of the installation."""
+    silent_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Share of new issues to leave alone, as evidence of what maintainers do by themselves."""
 
     @model_validator(mode="after")
     def _unsure_is_usable(self) -> RulesFile:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -23,11 +23,13 @@ from bot.jobs.context import Context
 from bot.jobs.house_rules import current_rules
 from bot.jobs.requests import request_learning
 from bot.jobs.served import served
-from bot.store import decisions, issues, label_events, labels, vectors
+from bot.store import decisions, issues, label_events, labels, silence, vectors
 from bot.store.tables import Head as StoredHead
 from bot.store.tables import Repository
 
 log = logging.getLogger(__name__)
+
+SILENT = "nothing is done: the issue is of the silent share"
 
 LEARNING_RETRY = 10.0
 """Seconds until an issue that arrived while its repository is being learned is looked at again."""
@@ -136,6 +138,9 @@ def _record(
 ) -> None:
     """Store the decisions and what is to be written because of them, in one transaction."""
     with context.database.session() as session:
+        acts = rules.mode != "dry-run"
+        if acts and silence.draw_once(session, target.issue_id, share=rules.silent_share).silent:
+            decided, acts = [_unsaid(decision) for decision in decided], False
         ids = decisions.record(
             session,
             target.issue_id,
@@ -144,5 +149,12 @@ def _record(
             head_id=target.head_id,
             bundle=context.encoder.bundle_id,
         )
-        if rules.mode != "dry-run":
+        if acts:
             applying.plan(session, target.issue_id, list(zip(ids, decided, strict=True)))
+
+
+def _unsaid(decision: Decision) -> Decision:
+    """What was decided on an issue of the silent share; silence is no action, it has no reason to give."""
+    if decision.action == "abstain":
+        return decision
+    return replace(decision, reason=f"{decision.reason}; {SILENT}")

@@ -15,6 +15,7 @@ from bot.sandbox.server import SandboxServer
 from tests.acceptance.past import sample_issues
 from tests.acceptance.stack import Repo, Stack, open_test_context, receiving
 from tests.contract.openapi import validate_exchange
+from tests.fixtures.context import only_if_all
 from tests.fixtures.database import fresh_database
 
 ENOUGH = 5
@@ -24,10 +25,12 @@ ENOUGH = 5
 @pytest.fixture(scope="session")
 def stack(template_url: str, encoder: Encoder) -> Iterator[Stack]:
     with (
+        pytest.MonkeyPatch.context() as patch,
         fresh_database(template_url) as database,
         SandboxServer(record=True, rate_limit=1_000_000) as sandbox,
         receiving(database, sandbox.webhook_secret) as hook_url,
     ):
+        patch.setattr("bot.core.silence.silent", only_if_all)
         sandbox.hook_url = hook_url
         stack = Stack(open_test_context(database, sandbox, encoder), sandbox)
         stack.start_worker()

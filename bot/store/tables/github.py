@@ -44,7 +44,6 @@ class Repository(Base):
     rules_checked_at: Mapped[datetime | None]
     rules_error: Mapped[str | None]
     head_id: Mapped[int | None] = mapped_column(ForeignKey("heads.id", use_alter=True))
-    missing_contents: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class Label(Base):
@@ -64,10 +63,15 @@ class Label(Base):
 
 
 class Issue(Base):
-    """An issue. `as_filed` says that title and body are what the author first wrote."""
+    """An issue. `as_filed` says that title and body are what the author first wrote; `silence` is the
+    probability with which it was to be left alone, none where nothing was ever decided on it, and
+    `silent` says that it is."""
 
     __tablename__ = "issues"
-    __table_args__ = (UniqueConstraint("repository_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("repository_id", "number"),
+        Index(None, "repository_id", "created_at"),
+    )
 
     id: Mapped[int] = row_id()
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"))
@@ -85,6 +89,8 @@ class Issue(Base):
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     labels: Mapped[list[str]]
+    silence: Mapped[float | None]
+    silent: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class LabelEvent(Base):
