@@ -1,5 +1,6 @@
 """The tables, as SQLAlchemy models. Shapes only: what is done with them lives in one module per noun."""
 
+from bot.store.tables.answers import Answer, Asked, Notice, Poll
 from bot.store.tables.github import Installation, Issue, Label, LabelEvent, Repository
 from bot.store.tables.learning import Refit, Touched
 from bot.store.tables.model import Decision, Head, Vector
@@ -14,6 +15,8 @@ from bot.store.tables.work import (
 )
 
 __all__ = [
+    "Answer",
+    "Asked",
     "Decision",
     "Delivery",
     "Effect",
@@ -23,6 +26,8 @@ __all__ = [
     "Issue",
     "Label",
     "LabelEvent",
+    "Notice",
+    "Poll",
     "QueueMigration",
     "Refit",
     "Repository",

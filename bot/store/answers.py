@@ -1,0 +1,200 @@
+"""What people say to us: commands in comments, and answers to our suggestions. Facts, each stored once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from bot.store.tables import Answer, Asked, Decision, Effect, Issue, Notice, Poll, Repository
+
+Verdict = Literal["approved", "dismissed", "void"]
+Source = Literal["native", "comment"]
+
+IN_COMMENT = "in a comment"
+"""Detail of a suggestion that stands in a comment of ours, and not in GitHub's own list."""
+
+WINDOW = timedelta(days=14)
+"""How long a suggestion is looked after; then nobody is likely to answer."""
+FIRST_LOOK = timedelta(minutes=20)
+"""After which a new suggestion is looked at; later ones come ever more seldom, with its age."""
+SELDOM = 4
+"""A suggestion is looked at again when a quarter of its age has passed since the last look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A suggestion that nobody has answered yet."""
+
+    effect_id: int
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An issue whose suggestions are to be looked at."""
+
+    issue_id: int
+    number: int
+    repository_id: int
+    full_name: str
+    installation_id: int
+
+
+# -- commands ---------------------------------------------------------------------------------------------
+
+
+def ask(session: Session, issue_id: int, *, comment_id: int, actor: str) -> Asked:
+    """The row of a comment with commands, new or found."""
+    values = {"issue_id": issue_id, "github_id": comment_id, "actor": actor}
+    session.execute(insert(Asked).values(values).on_conflict_do_nothing())
+    found = select(Asked).where(Asked.issue_id == issue_id, Asked.github_id == comment_id)
+    return session.scalars(found).one()
+
+
+def progress(session: Session, asked_id: int, *, done: int, said: Sequence[str]) -> None:
+    """So many of its commands were carried out, and this is there to say of them."""
+    row = session.get_one(Asked, asked_id)
+    row.done, row.said, row.turn_at = done, list(said), None
+
+
+def wait_for(session: Session, asked_id: int, turn_at: datetime | None) -> None:
+    """Its next write has this turn."""
+    session.get_one(Asked, asked_id).turn_at = turn_at
+
+
+def close(session: Session, asked_id: int, *, status: Literal["done", "refused"]) -> None:
+    row = session.get_one(Asked, asked_id)
+    row.status, row.turn_at = status, None
+
+
+def was_refused(session: Session, repository_id: int, actor: str) -> bool:
+    """Whether this person was told before, anywhere in the repository, that commands are not for them."""
+    found = (
+        select(Asked.id)
+        .join(Issue, Issue.id == Asked.issue_id)
+        .where(
+            Issue.repository_id == repository_id, Asked.actor == actor, Asked.status == "refused"
+        )
+    )
+    return session.scalar(found.limit(1)) is not None
+
+
+# -- answers to suggestions -------------------------------------------------------------------------------
+
+
+def open_suggestions(session: Session, issue_id: int, source: Source) -> list[Open]:
+    """Suggestions on an issue that wait for an answer, oldest first; of a label the latest only."""
+    statement = (
+        select(Effect.id, Effect.label, Decision.reason)
+        .outerjoin(Decision, Decision.id == Effect.decision_id)
+        .where(Effect.issue_id == issue_id, *_waiting(source))
+        .order_by(Effect.id)
+    )
+    latest = {
+        row.label: Open(row.id, row.label, row.reason or "") for row in session.execute(statement)
+    }
+    return list(latest.values())
+
+
+def answer(
+    session: Session,
+    effect_id: int,
+    *,
+    verdict: Verdict,
+    actor: str,
+    source: Source,
+    at: datetime,
+) -> bool:
+    """Keep the first answer to a suggestion. False where there was one."""
+    values = {
+        "effect_id": effect_id,
+        "verdict": verdict,
+        "actor": actor,
+        "source": source,
+        "at": at,
+    }
+    statement = insert(Answer).values(values).on_conflict_do_nothing().returning(Answer.effect_id)
+    return session.execute(statement).first() is not None
+
+
+def of_issue(session: Session, issue_id: int) -> dict[str, Answer]:
+    """Label -> the latest answer to a suggestion of it."""
+    statement = (
+        select(Effect.label, Answer)
+        .join(Effect, Effect.id == Answer.effect_id)
+        .where(Effect.issue_id == issue_id)
+        .order_by(Effect.id)
+    )
+    return dict(session.execute(statement).tuples().all())
+
+
+def due(session: Session, *, most: int) -> list[Due]:
+    """Issues whose native suggestions are to be looked at now, the longest unseen first."""
+    oldest = func.min(Effect.done_at)
+    seen = func.coalesce(Poll.polled_at, oldest)
+    wait = func.greatest((func.now() - oldest) / SELDOM, FIRST_LOOK)
+    statement = (
+        select(
+            Issue.id.label("issue_id"),
+            Issue.number,
+            Repository.id.label("repository_id"),
+            Repository.full_name,
+            Repository.installation_id,
+        )
+        .join(Effect, Effect.issue_id == Issue.id)
+        .join(Repository, Repository.id == Issue.repository_id)
+        .outerjoin(Poll, Poll.issue_id == Issue.id)
+        .where(
+            *_waiting("native"),
+            Effect.done_at > func.now() - WINDOW,
+            Repository.status.not_in(["paused", "removed"]),
+            Issue.state != "deleted",
+        )
+        .group_by(Issue.id, Repository.id, Poll.polled_at)
+        .having(seen + wait <= func.now())
+        .order_by(seen)
+        .limit(most)
+    )
+    return [Due(**row) for row in session.execute(statement).mappings()]
+
+
+def looked(session: Session, issue_id: int) -> None:
+    """Its suggestions were looked at now."""
+    statement = insert(Poll).values(issue_id=issue_id)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["issue_id"], set_={"polled_at": func.clock_timestamp()}
+        )
+    )
+
+
+def _waiting(source: Source) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on an effect: a suggestion that was made, in this way, and not answered."""
+    commented = Effect.detail == IN_COMMENT
+    return (
+        Effect.kind == "suggest",
+        Effect.status == "done",
+        commented if source == "comment" else ~commented,
+        ~exists().where(Answer.effect_id == Effect.id),
+    )
+
+
+# -- the notice about the rules ---------------------------------------------------------------------------
+
+
+def notice(session: Session, repository_id: int) -> Notice | None:
+    return session.get(Notice, repository_id)
+
+
+def save_notice(session: Session, repository_id: int, *, number: int, error: str) -> None:
+    """Our comment about the rules stands on this issue and names this error."""
+    values = {"number": number, "error": error}
+    statement = insert(Notice).values(repository_id=repository_id, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=["repository_id"], set_=values))
