@@ -5,9 +5,10 @@ A recipe is one dial; a run that needs another value is another recipe. Refuses 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Literal
+from typing import Any, Literal
 
 from bot.errors import UserError
 
@@ -53,6 +54,13 @@ class Recipe:
     joint: bool = True
     """With a head per repository: tune one encoder on all repositories of the file."""
     precision: Precision = "auto"
+    terms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Semi-supervised methods with their options (`training.objectives.registry`). None: the twin that
+    learns from labels alone."""
+
+    def twin(self) -> Recipe:
+        """The same recipe without the semi-supervised methods: what they have to beat."""
+        return replace(self, name=f"{self.name}-supervised", terms={})
 
 
 _STANDARD = Recipe(name="standard")
