@@ -2,11 +2,12 @@
 
 A webhook tells an event without GitHub's id, a harvest tells the same one with it: the two are one
 when label, direction and actor agree, they lie within a minute, and nothing contrary lies between.
+What a person had us do counts as that person's, whoever GitHub says it was (`ON_BEHALF`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -18,6 +19,9 @@ from bot.store.tables import Issue, LabelEvent
 
 SAME_WITHIN = timedelta(seconds=60)
 
+ON_BEHALF = "command"
+"""Source of an event that a person asked us for; its actor is that person."""
+
 
 def record(
     session: Session, issue_id: int, events: Iterable[types.LabelEvent], *, source: str
@@ -27,21 +31,56 @@ def record(
     Returns:
         How many of them were new.
     """
-    stored = list(_rows(session, issue_id))
     repository_id = session.get_one(Issue, issue_id).repository_id
+    new = record_all(session, repository_id, {issue_id: list(events)}, source=source)
+    return sum(map(len, new.values()))
+
+
+def record_all(
+    session: Session,
+    repository_id: int,
+    events: Mapping[int, Sequence[types.LabelEvent]],
+    *,
+    source: str,
+) -> dict[int, list[types.LabelEvent]]:
+    """`record` for many issues of one repository (issue id -> events), in a handful of queries.
+
+    Returns:
+        Issue id -> its new events; issues without any are absent.
+    """
     renamed = labels.former_names(session, repository_id)
-    new = 0
-    for event in sorted(events, key=lambda event: event.at):
-        name = renamed.get(event.label, event.label)
-        known = _find(stored, event, name)
-        if known is None:
-            stored.append(_row(issue_id, event, name=name, source=source))
-            session.add(stored[-1])
-            new += 1
-        elif known.github_id is None and event.github_id is not None:
-            known.github_id, known.at = event.github_id, event.at
+    stored = _rows_of(session, events)
+    added: dict[int, list[LabelEvent]] = {}
+    for issue_id, told in events.items():
+        rows = stored.setdefault(issue_id, [])
+        for event in sorted(told, key=lambda event: event.at):
+            name = renamed.get(event.label, event.label)
+            if not _merged(rows, event, name=name, source=source):
+                rows.append(_row(issue_id, event, name=name, source=source))
+                added.setdefault(issue_id, []).append(rows[-1])
+    session.add_all(row for rows in added.values() for row in rows)
     session.flush()
-    return new
+    return {issue_id: [_event(row) for row in rows] for issue_id, rows in added.items()}
+
+
+def _rows_of(session: Session, issue_ids: Iterable[int]) -> dict[int, list[LabelEvent]]:
+    found: dict[int, list[LabelEvent]] = {}
+    statement = select(LabelEvent).where(LabelEvent.issue_id.in_(list(issue_ids)))
+    for row in session.scalars(statement.order_by(LabelEvent.at, LabelEvent.id)):
+        found.setdefault(row.issue_id, []).append(row)
+    return found
+
+
+def _merged(rows: Sequence[LabelEvent], event: types.LabelEvent, *, name: str, source: str) -> bool:
+    """Whether an event is stored already; what the new telling knows better is taken from it."""
+    known = _find(rows, event, name=name, source=source)
+    if known is None:
+        return False
+    if known.github_id is None and event.github_id is not None:
+        known.github_id, known.at = event.github_id, event.at
+    if source == ON_BEHALF and known.actor_kind == "us":
+        known.actor, known.actor_kind, known.source = event.actor, event.actor_kind, source
+    return True
 
 
 def of_issue(session: Session, issue_id: int) -> list[types.LabelEvent]:
@@ -74,25 +113,52 @@ def _rows(session: Session, issue_id: int) -> Sequence[LabelEvent]:
     return session.scalars(statement.order_by(LabelEvent.at, LabelEvent.id)).all()
 
 
-def _find(stored: list[LabelEvent], event: types.LabelEvent, name: str) -> LabelEvent | None:
+def _find(
+    stored: Sequence[LabelEvent], event: types.LabelEvent, *, name: str, source: str
+) -> LabelEvent | None:
     if event.github_id is not None:
         for row in stored:
             if row.github_id == event.github_id:
                 return row
-    near = [row for row in stored if _told_twice(row, event, name)]
+    near = [
+        row
+        for row in stored
+        if _told_twice(row, event, name) and _one_hand(row, event, source=source)
+    ]
     near = [row for row in near if not _contradicted(stored, row, event.at)]
-    return min(near, key=lambda row: abs(row.at - event.at), default=None)
+    return min(
+        near, key=lambda row: (row.actor != event.actor, abs(row.at - event.at)), default=None
+    )
 
 
 def _told_twice(row: LabelEvent, event: types.LabelEvent, name: str) -> bool:
+    by_us_for_them = row.source == ON_BEHALF and event.actor_kind == "us"
     return (
-        (row.label, row.added, row.actor) == (name, event.added, event.actor)
+        (row.label, row.added) == (name, event.added)
+        and (row.actor == event.actor or by_us_for_them)
         and (row.github_id is None or event.github_id is None)
         and abs(row.at - event.at) <= SAME_WITHIN
     )
 
 
-def _contradicted(stored: list[LabelEvent], row: LabelEvent, at: datetime) -> bool:
+def _same_act(row: LabelEvent, event: types.LabelEvent) -> bool:
+    """Told under two names: as ours by GitHub, as theirs by us."""
+    if event.github_id is not None and row.github_id is not None:
+        return row.github_id == event.github_id
+    near = abs(row.at - event.at) <= SAME_WITHIN
+    return (row.label, row.added) == (event.label, event.added) and near
+
+
+def _one_hand(row: LabelEvent, event: types.LabelEvent, *, source: str) -> bool:
+    """The same actor; or we, doing what a person asked us for."""
+    if row.source == ON_BEHALF and event.actor_kind == "us":
+        return True
+    if source == ON_BEHALF and row.actor_kind == "us":
+        return True
+    return row.actor == event.actor
+
+
+def _contradicted(stored: Sequence[LabelEvent], row: LabelEvent, at: datetime) -> bool:
     first, last = sorted((row.at, at))
     return any(
         other.label == row.label and other.added != row.added and first <= other.at <= last

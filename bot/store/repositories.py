@@ -54,10 +54,6 @@ def set_status(session: Session, repository_id: int, status: Status) -> None:
     _set(session, repository_id, status=status)
 
 
-def set_missing_contents(session: Session, repository_id: int, missing: bool) -> None:
-    _set(session, repository_id, missing_contents=missing)
-
-
 def save_rules(
     session: Session,
     repository_id: int,

@@ -128,9 +128,6 @@ def _repositories() -> None:
         sa.Column("rules_checked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("rules_error", sa.Text(), nullable=True),
         sa.Column("head_id", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "missing_contents", sa.Boolean(), server_default=sa.text("false"), nullable=False
-        ),
         sa.CheckConstraint(
             "status IN ('new', 'learning', 'ready', 'paused', 'removed')",
             name=op.f("ck_repositories_status"),
