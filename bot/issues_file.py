@@ -1,4 +1,7 @@
-"""Reads issues from a JSON Lines file, gzipped or not; says which line is wrong and why."""
+"""Reads issues from a JSON Lines file, gzipped or not; says which line is wrong and why.
+
+The one reader of such files, for the demo, the replay, the benchmarks and training.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,16 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bot.core.types import ActorKind, LabelEvent
 from bot.errors import UserError
+
+FORMAT = "each line must be a JSON object with title, body and labels, the file plain or gzip"
+AT_CREATION = timedelta(seconds=1)
+"""A label that the author set so soon came with the form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +35,28 @@ class FiledIssue:
     closed_at: datetime | None
     author: str
     association: str
+    events: tuple[LabelEvent, ...] = ()
+    """Who set and removed which label, where the file tells."""
+    as_filed: bool | None = None
+    """Whether title and body are what was filed; None where the file does not tell."""
 
 
-def read_issues(path: Path, *, repo: str | None = None) -> list[FiledIssue]:
-    """The issues of a file, pull requests left out, in time order (by number or order without times).
+def read_issues(
+    path: Path, *, repo: str | None = None, as_listed: bool = False
+) -> list[FiledIssue]:
+    """The issues of a file, pull requests left out, in time order (by number or order without times),
+    or in the order of the file if `as_listed`.
 
     Raises:
         UserError: the file cannot be read, a line is not an issue, or no issue is left.
     """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; {FORMAT}")
     found = [issue for issue in _parse(path) if repo is None or issue.repo == repo]
     if not found:
         where = f"{path} has no issues" + (f" of {repo}" if repo else "")
-        raise UserError(f"{where}; each line must be a JSON object with title, body and labels")
-    return sorted(found, key=_order(found))
+        raise UserError(f"{where}; {FORMAT}")
+    return found if as_listed else sorted(found, key=_order(found))
 
 
 def by_repository(issues: list[FiledIssue]) -> dict[str, list[FiledIssue]]:
@@ -59,16 +76,27 @@ def _order(issues: list[FiledIssue]) -> Any:
 
 
 def _parse(path: Path) -> Iterator[FiledIssue]:
-    opener = gzip.open if path.suffix == ".gz" else open
+    number = 0
     try:
-        with opener(path, "rt", encoding="utf-8") as lines:
-            for line_number, line in enumerate(lines, start=1):
+        with _open(path) as lines:
+            for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    issue = _issue(line, f"{path}, line {line_number}")
+                    issue = _issue(line, f"{path}, line {number}")
                     if issue is not None:
                         yield issue
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read it as JSON Lines ({error})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}, after line {number}: not UTF-8 text ({error.reason}); {FORMAT}"
+        ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: broken after line {number} ({error}); copy it again") from error
+
+
+def _open(path: Path) -> Any:
+    """By content, not by name: a gzip file starts with two known bytes."""
+    with path.open("rb") as stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8")
 
 
 def _issue(line: str, where: str) -> FiledIssue | None:
@@ -93,7 +121,28 @@ def _issue(line: str, where: str) -> FiledIssue | None:
         closed_at=_time(row.get("closed_at"), where),
         author=str(row.get("author") or "someone"),
         association=str(row.get("author_association") or "NONE"),
+        events=_events(row, where),
+        as_filed=row["as_filed"] if isinstance(row.get("as_filed"), bool) else None,
     )
+
+
+def _events(row: dict[str, Any], where: str) -> tuple[LabelEvent, ...]:
+    found = row.get("label_events") or []
+    if not isinstance(found, list) or not all(isinstance(event, dict) for event in found):
+        raise UserError(f"{where}: label_events must be a list of objects")
+    told = [event for event in found if event.get("event", "labeled") in ("labeled", "unlabeled")]
+    return tuple(_event(event, row, where) for event in told)
+
+
+def _event(event: dict[str, Any], row: dict[str, Any], where: str) -> LabelEvent:
+    label, at = event.get("label"), _time(event.get("created_at"), where)
+    if not isinstance(label, str) or at is None:
+        raise UserError(f"{where}: an event of label_events needs a label and created_at")
+    added, actor = event.get("event", "labeled") == "labeled", str(event.get("actor") or "someone")
+    filed = _time(row.get("created_at"), where)
+    along = added and actor == row.get("author") and filed is not None and at - filed <= AT_CREATION
+    kind: ActorKind = "bot" if event.get("actor_is_bot") else "form" if along else "human"
+    return LabelEvent(label=label, added=added, actor=actor, actor_kind=kind, at=at)
 
 
 def _number(value: object, where: str) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.types import LabelEvent
 from bot.errors import UserError
 from bot.issues_file import FiledIssue, by_repository, read_issues
 
@@ -81,6 +82,42 @@ def test_gzip_and_blank_lines(tmp_path: Path) -> None:
     assert [issue.title for issue in read_issues(packed)] == ["a", "b"]
 
 
+def test_content_and_not_the_name_tells_a_gzip_file(tmp_path: Path) -> None:
+    plain = write(tmp_path / "plain.jsonl.gz", {"title": "a"})
+    packed = tmp_path / "packed.jsonl"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert read_issues(plain) == read_issues(packed)
+
+
+def test_the_order_of_the_file_where_it_is_asked_for(file: Path) -> None:
+    write(file, {"title": "b", "number": 2}, {"title": "a", "number": 1})
+    assert [issue.title for issue in read_issues(file, as_listed=True)] == ["b", "a"]
+
+
+def test_who_set_and_removed_a_label(file: Path) -> None:
+    at = "2024-05-01T10:00:00Z"
+    events = [
+        {"event": "labeled", "label": "bug", "created_at": at, "actor": "ann"},
+        {
+            "event": "unlabeled",
+            "label": "bug",
+            "created_at": at,
+            "actor": "b",
+            "actor_is_bot": True,
+        },
+        {"label": "docs", "created_at": at, "actor": "ada"},
+        {"event": "renamed", "created_at": at},
+    ]
+    row = {"title": "a", "author": "ada", "created_at": at, "label_events": events}
+    (issue,) = read_issues(write(file, row))
+    time = datetime(2024, 5, 1, 10, tzinfo=UTC)
+    assert issue.events == (
+        LabelEvent("bug", True, "ann", "human", time),
+        LabelEvent("bug", False, "b", "bot", time),
+        LabelEvent("docs", True, "ada", "form", time),
+    )
+
+
 def test_pull_requests_are_left_out(file: Path) -> None:
     rows = [{"title": "a", "is_pr": True}, {"title": "b", "is_pr": False}]
     assert [issue.title for issue in read_issues(write(file, *rows))] == ["b"]
@@ -133,6 +170,8 @@ def test_groups_keep_the_order(file: Path) -> None:
         ('{"title": "a", "created_at": "soon"}', "line 2: 'soon' is no ISO 8601 time"),
         ('{"title": "a", "number": "seven"}', "line 2: number must be a whole number"),
         ('{"title": "a", "number": {}}', "line 2: number must be a whole number"),
+        ('{"title": "a", "label_events": "x"}', "line 2: label_events must be a list"),
+        ('{"title": "a", "label_events": [{"label": "x"}]}', "needs a label and created_at"),
     ],
 )
 def test_a_wrong_line_is_named(file: Path, line: str, said: str) -> None:
@@ -144,16 +183,15 @@ def test_an_empty_file_is_refused_with_advice(file: Path) -> None:
 
 
 def test_a_missing_file_and_a_foreign_one(tmp_path: Path) -> None:
-    assert "cannot read it" in refusal(tmp_path / "absent.jsonl")
+    assert "no such file" in refusal(tmp_path / "absent.jsonl")
+    assert "no such file" in refusal(tmp_path)
     foreign = tmp_path / "foreign.jsonl"
     foreign.write_bytes(b"\xff\xfe\x00garbage")
-    assert "cannot read it" in refusal(foreign)
-    not_packed = write(tmp_path / "plain.jsonl.gz", {"title": "a"})
-    assert "cannot read it" in refusal(not_packed)
+    assert "not UTF-8" in refusal(foreign)
 
 
 def test_a_cut_archive_is_refused(tmp_path: Path) -> None:
     whole = gzip.compress(b'{"title": "a"}\n' * 500)
     cut = tmp_path / "cut.jsonl.gz"
     cut.write_bytes(whole[: len(whole) // 2])
-    assert "cannot read it" in refusal(cut)
+    assert "broken after line" in refusal(cut)
