@@ -24,7 +24,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from bot.classify.cuts import p_value
+from bot.core.bounds import p_value
 from bot.classify.encoder import Encoder
 from bot.classify.head import Head, fit_head
 from bot.classify.history import History

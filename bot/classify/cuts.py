@@ -5,17 +5,20 @@ and never by the truths, are tested by the exact binomial (Clopper-Pearson) test
 Two fixed-sequence walks (Maurer 1995) share delta (Bonferroni between them): one starts at the loosest
 rank that is likely to pass, one at the strictest; both go towards more coverage and end at the first
 failure, so every test may use its walk's whole share. The chance that any passed rank breaks the promise
-is at most delta, and Holm's correction for eight is not paid. Refuses a cut where evidence is short.
+is at most delta, and Holm's correction for eight is not paid. A rank proved earlier is held without a
+test while its record reaches the target. Refuses a cut where evidence is short.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import pi
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtrc, betaincinv
+
+from bot.core.bounds import p_value
 
 RANKS = (0.98, 0.97, 0.96, 0.95, 0.94, 0.93, 0.92, 0.91)
 """Mean calibrated probability of what a cut would apply, strictest first."""
@@ -27,27 +30,20 @@ CONFIDENT = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """The `n` likeliest pairs, of which `right` are right; `cut` is the least probability among them."""
+    """The `n` likeliest pairs, of which `right` are right; `cut` is the least probability among them and
+    `preset` the one of `RANKS` that it stands for."""
 
     cut: float
     right: int
     n: int
     expected: float
+    preset: float
 
 
-def upper_bound(right: int, n: int, *, delta: float) -> float:
-    """Clopper-Pearson: the precision that `right` of `n` does not exceed, at confidence 1 - delta."""
-    return 1.0 if right >= n else float(betaincinv(right + 1, n - right, 1 - delta))
-
-
-def lower_bound(right: int, n: int, *, delta: float) -> float:
-    """Clopper-Pearson: the precision that `right` of `n` reaches, at confidence 1 - delta."""
-    return 0.0 if right <= 0 else float(betaincinv(right, n - right + 1, delta))
-
-
-def p_value(right: int, n: int, *, target: float) -> float:
-    """Chance of at least `right` of `n` if the precision were `target`; small speaks for the cut."""
-    return float(bdtrc(right - 1, n, target)) if right > 0 else 1.0
+def spend(delta: float, *, choice: int) -> float:
+    """What the `choice`-th choice (from 1) may use of `delta`, so that all choices ever made use no more
+    than all of it: 6 / (pi k)^2 sums to 1."""
+    return delta * 6 / (pi * choice) ** 2
 
 
 def choose_cut(
@@ -56,15 +52,21 @@ def choose_cut(
     *,
     target: float,
     delta: float,
+    held: float | None = None,
+    stricter_than: float | None = None,
 ) -> Rank | None:
     """The rank that applies most among those that pass, from known pairs (flat arrays); None if none
-    does."""
-    ranks = list_ranks(probabilities, right)
+    does. `held`: preset of the rank that was proved before; it and what is stricter stay without a new
+    proof while their record reaches the target. `stricter_than`: presets up to this one are out."""
+    presets = [preset for preset in RANKS if stricter_than is None or preset > stricter_than]
+    ranks = list_ranks(probabilities, right, presets)
     if not ranks:
         return None
     careful, start = _starts(ranks, target)
     passed = _walk(ranks[start:], target, MAIN_SHARE * delta)
-    return passed or _walk(ranks[careful:start], target, (1 - MAIN_SHARE) * delta)
+    passed = passed or _walk(ranks[careful:start], target, (1 - MAIN_SHARE) * delta)
+    kept = [r for r in ranks if held is not None and r.preset >= held and r.right >= target * r.n]
+    return max([*filter(None, [passed]), *kept], key=lambda rank: rank.n, default=None)
 
 
 def list_ranks(
@@ -76,10 +78,17 @@ def list_ranks(
     p, hits = probabilities[order], np.cumsum(right[order])
     expected = np.cumsum(p) / np.arange(1, len(p) + 1)
     last_of_tie = np.append(p[1:] < p[:-1], True)[: len(p)]
-    sizes = {int(np.flatnonzero((expected >= x) & last_of_tie).max(initial=-1)) for x in presets}
+    ends: dict[int, float] = {}
+    for preset in sorted(presets, reverse=True):
+        ends.setdefault(
+            int(np.flatnonzero((expected >= preset) & last_of_tie).max(initial=-1)), preset
+        )
     return [
-        Rank(cut=float(p[i]), right=int(hits[i]), n=i + 1, expected=float(expected[i]))
-        for i in sorted(sizes - {-1})
+        Rank(
+            cut=float(p[i]), right=int(hits[i]), n=i + 1, expected=float(expected[i]), preset=preset
+        )
+        for i, preset in sorted(ends.items())
+        if i >= 0
     ]
 
 

@@ -7,14 +7,15 @@ Refuses to apply what only a label's name speaks for, and what too few humans ev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.classify.cuts import choose_cut, lower_bound, upper_bound
+from bot.classify.cuts import Rank, choose_cut
 from bot.classify.expectation import Expectation, expect
+from bot.core.bounds import lower_bound, upper_bound
 
 MIN_POSITIVES = 5
 MIN_NEGATIVES = 5
@@ -27,6 +28,8 @@ promise allows on average; it costs little coverage and is the cushion for a rep
 DOUBT = (8.0, 2.0)
 """Right and wrong applications that every label is taken to have behind it: a prior of .8, so that
 thin records do not vouch for themselves, and shifts within a small label do not break the promise."""
+MUTING_DELTA = 0.05
+"""Chance of muting a label that is as good as promised; muting takes away, so it spends nothing."""
 MAX_UNKNOWN = 0.5
 """Share of a label's applications whose truth nobody settled, above which its record proves nothing."""
 
@@ -52,9 +55,34 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier choices of cuts left behind, and what came of them since.
+
+    `held`: preset of the rank that was proved. `stricter_than`: preset whose promise was seen to break:
+    only stricter ones may be chosen. `broken`: label -> why, where practice disproved it.
+    """
+
+    held: float | None = None
+    stricter_than: float | None = None
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What a choice must reach, at confidence 1 - `delta`."""
+
+    target: float
+    delta: float
+    earlier: Earlier
+
+
+@dataclass(frozen=True, slots=True)
 class Promise:
+    """`rank`: preset of the rank that was chosen, None where there is none."""
+
     cuts: tuple[LabelCut, ...]
     expectation: Expectation
+    rank: float | None
 
 
 def make_promise(
@@ -65,32 +93,26 @@ def make_promise(
     exclusive: Sequence[Sequence[str]],
     target: float,
     delta: float,
+    earlier: Earlier | None = None,
 ) -> Promise:
-    """Choose cuts on `scored`; `history` [all, L] counts what each label has been taught.
+    """Choose cuts on `scored`; `history` [all, L] counts what each label has been taught. At `delta` 0
+    nothing new is proved, and what was proved `earlier` is held.
 
     Which labels take part in the test of a block is decided on the other blocks, and the test leaves
     out the own cuts, which only take away: no label's luck vouches for the promise.
     """
+    terms = _Terms(target, delta, earlier or Earlier())
     p, known = scored.probabilities, scored.known
     sure = winners(p, labels, exclusive) & (p >= max(0.5, 1 - LENIENCE * (1 - target)))
-    untaught = _untaught(history)
-    tested, expected = _cross_apply(scored, sure, untaught, target=target, delta=delta)
-    pairs = tested & (known != 0)
-    pooled = choose_cut(p[pairs], known[pairs] > 0, target=target, delta=delta)
+    barred = _barred(history, labels, terms.earlier.broken)
+    tested, expected = _cross_apply(scored, sure, barred, terms=terms)
+    pooled = _pooled_cut(p, known, tested, terms)
     records = _records(p, known, sure)
-    why = tuple(
-        reason
-        or record.objection(target, delta)
-        or record.doubt(target)
-        or ("" if pooled else _unproven(known[pairs], target))
-        for reason, record in zip(untaught, records, strict=True)
-    )
-    apply_at = tuple(
-        max(pooled.cut, record.own_cut(target)) if pooled and not reason else None
-        for reason, record in zip(why, records, strict=True)
-    )
+    why = _reasons(barred, records, terms, unproven=_unproven(known[tested], pooled, terms))
+    apply_at = _own_cuts(pooled, records, why, target)
+    in_force = [cut is not None for cut in apply_at]
     expectation = expect(
-        expected & [cut is not None for cut in apply_at] & (p >= (pooled.cut if pooled else 1)),
+        expected & in_force & (p >= (pooled.cut if pooled else 1)),
         known,
         history,
         labels=labels,
@@ -98,23 +120,56 @@ def make_promise(
         why_muted=why,
         target=target,
         delta=delta,
-        lower_bound=lower_bound(pooled.right, pooled.n, delta=delta) if pooled else None,
+        lower_bound=lower_bound(pooled.right, pooled.n, delta=delta) if pooled and delta else None,
     )
     zero_shot = (history > 0).sum(axis=0) < MIN_POSITIVES
     cuts = tuple(
         LabelCut(cut, SUGGEST_AT, reason, bool(by_name))
         for cut, reason, by_name in zip(apply_at, why, zero_shot, strict=True)
     )
-    return Promise(cuts=cuts, expectation=expectation)
+    return Promise(cuts=cuts, expectation=expectation, rank=pooled.preset if pooled else None)
+
+
+def _pooled_cut(
+    p: NDArray[np.float64], known: NDArray[np.int8], tested: NDArray[np.bool_], terms: _Terms
+) -> Rank | None:
+    """The cut for all labels together, tested on the known pairs among `tested`."""
+    pairs = tested & (known != 0)
+    return choose_cut(
+        p[pairs],
+        known[pairs] > 0,
+        target=terms.target,
+        delta=terms.delta,
+        held=terms.earlier.held,
+        stricter_than=terms.earlier.stricter_than,
+    )
+
+
+def _reasons(
+    barred: Sequence[str], records: Sequence[_Record], terms: _Terms, *, unproven: str
+) -> tuple[str, ...]:
+    """Per label why it is only suggested, "" where it is applied: the most particular reason first."""
+    return tuple(
+        reason or record.objection(terms.target) or record.doubt(terms.target) or unproven
+        for reason, record in zip(barred, records, strict=True)
+    )
+
+
+def _own_cuts(
+    pooled: Rank | None, records: Sequence[_Record], why: Sequence[str], target: float
+) -> tuple[float | None, ...]:
+    return tuple(
+        max(pooled.cut, record.own_cut(target)) if pooled and not reason else None
+        for reason, record in zip(why, records, strict=True)
+    )
 
 
 def _cross_apply(
     scored: Scored,
     sure: NDArray[np.bool_],
-    untaught: Sequence[str],
+    barred: Sequence[str],
     *,
-    target: float,
-    delta: float,
+    terms: _Terms,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Pairs [n, L] that the labels trusted by the other blocks are sure of, and those among them above
     the own cuts that the other blocks suggest."""
@@ -124,11 +179,11 @@ def _cross_apply(
         here = scored.block == block
         others = _records(p[~here], known[~here], sure[~here])
         trusted = [
-            not reason and not record.objection(target, delta)
-            for reason, record in zip(untaught, others, strict=True)
+            not reason and not record.objection(terms.target)
+            for reason, record in zip(barred, others, strict=True)
         ]
         tested[here] = sure[here] & trusted
-        expected[here] = tested[here] & (p[here] >= [record.own_cut(target) for record in others])
+        expected[here] = tested[here] & (p[here] >= [r.own_cut(terms.target) for r in others])
     return tested, expected
 
 
@@ -146,16 +201,25 @@ def winners(
     return kept
 
 
-def _untaught(history: NDArray[np.int8]) -> list[str]:
+def _barred(
+    history: NDArray[np.int8], labels: Sequence[str], broken: Mapping[str, str]
+) -> list[str]:
+    """Per label why no record could make it applied, "" where one could."""
     positives, negatives = (history > 0).sum(axis=0), (history < 0).sum(axis=0)
     return [
-        f"known by little more than its name: {yes} issues have it, {MIN_POSITIVES} are needed"
-        if yes < MIN_POSITIVES
-        else f"hardly ever withheld ({no} times, {MIN_NEGATIVES} are needed): it tells nothing"
-        if no < MIN_NEGATIVES
-        else ""
-        for yes, no in zip(positives, negatives, strict=True)
+        broken.get(label, "") or _untaught(yes, no)
+        for label, yes, no in zip(labels, positives, negatives, strict=True)
     ]
+
+
+def _untaught(yes: int, no: int) -> str:
+    if yes < MIN_POSITIVES:
+        return (
+            f"known by little more than its name: {yes} issues have it, {MIN_POSITIVES} are needed"
+        )
+    if no < MIN_NEGATIVES:
+        return f"hardly ever withheld ({no} times, {MIN_NEGATIVES} are needed): it tells nothing"
+    return ""
 
 
 class _Record:
@@ -178,7 +242,7 @@ class _Record:
         good = np.flatnonzero(reached & (self.known > 0))
         return float(self.p[good[-1]]) if len(good) else np.inf
 
-    def objection(self, target: float, delta: float) -> str:
+    def objection(self, target: float) -> str:
         """Why the label cannot be trusted with the target, in words for a maintainer; "" if it can."""
         right, n = (int(self.right[-1]), int(self.known[-1])) if len(self.p) else (0, 0)
         if len(self.p) < MIN_RECORD:
@@ -188,7 +252,7 @@ class _Record:
                 f"of {len(self.p)} past issues it would go to, {len(self.p) - n} carry no label of its"
                 " family: nobody can say whether it is right"
             )
-        if upper_bound(right, n, delta=delta) < target:
+        if upper_bound(right, n, delta=MUTING_DELTA) < target:
             return f"right in {right} of {n} known cases, surely below {target:.0%}"
         return ""
 
@@ -206,6 +270,11 @@ def _records(
     return [_Record(p[:, j], known[:, j], sure[:, j]) for j in range(p.shape[1])]
 
 
-def _unproven(known: NDArray[np.int8], target: float) -> str:
-    right, n = int((known > 0).sum()), len(known)
-    return f"all labels together: {right} of {n} right does not prove {target:.0%} yet"
+def _unproven(known: NDArray[np.int8], pooled: Rank | None, terms: _Terms) -> str:
+    """Why no label is applied, from the pairs that were tested; "" if some are."""
+    if pooled:
+        return ""
+    right, n = int((known > 0).sum()), int((known != 0).sum())
+    if terms.earlier.stricter_than is not None:
+        return f"what was applied lately fell surely below {terms.target:.0%}; stricter cuts lack proof"
+    return f"all labels together: {right} of {n} right does not prove {terms.target:.0%} yet"

@@ -43,7 +43,7 @@ LABELS = (
     LabelSpec("feature", "A wish for something it cannot do yet"),
     LabelSpec("question", "Someone asks how to do something"),
 )
-EAGER = "labels:\n  bug: {threshold: 0.01}\n"
+EAGER = "silent_share: 0\nlabels:\n  bug: {threshold: 0.01}\n"
 """Rules under which every issue gets `bug`, whatever the head thinks of it."""
 
 QUICK = Timing(poll=0.05, beat=0.5, pause=0.1)

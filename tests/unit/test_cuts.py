@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from bot.classify.cuts import RANKS, choose_cut, list_ranks, lower_bound, p_value, upper_bound
+from bot.classify.cuts import RANKS, choose_cut, list_ranks
+from bot.core.bounds import lower_bound, p_value, upper_bound
 
 TARGET, DELTA = 0.9, 0.05
 
