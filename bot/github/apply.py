@@ -51,6 +51,7 @@ def apply_labels(
     *,
     known_ids: Mapping[str, int],
     objection: Callable[[str, Issue], str] = lambda _label, _issue: "",
+    on_behalf: bool = False,
     before_write: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Add labels to an issue. Running it twice does no more than once.
@@ -59,6 +60,7 @@ def apply_labels(
         wanted: names, in any case; the repository's own spelling is written.
         known_ids: name -> GitHub id of every label that the repository is known to have.
         objection: why a label must not be set on the issue as it is now; "" where it may.
+        on_behalf: a person asked for these very labels, and theirs is the last word.
         before_write: called right before labels are written, to wait for a turn.
 
     Raises:
@@ -71,7 +73,7 @@ def apply_labels(
     open_ = [name for name in absent if name not in dict(against)]
     existing, skipped = _existing(client, full_name, open_, known_ids=known_ids)
     events = client.issue_events(full_name, number, issue=issue)
-    allowed, refused = _not_removed(existing, events)
+    allowed, refused = (existing, ()) if on_behalf else _not_removed(existing, events)
     if allowed:
         before_write()
     added, recreated, missing = _write(client, full_name, number, allowed)
@@ -85,9 +87,18 @@ def apply_labels(
 
 
 def remove_labels(
-    client: InstallationClient, full_name: str, number: int, unwanted: Collection[str]
+    client: InstallationClient,
+    full_name: str,
+    number: int,
+    unwanted: Collection[str],
+    *,
+    on_behalf: bool = False,
+    before_write: Callable[[], None] = lambda: None,
 ) -> Removed:
     """Take labels off an issue, but only those that we put there last.
+
+    `on_behalf`: a person asked for it; then others' labels go as well. `before_write`: called right
+    before each write.
 
     Raises: as `apply_labels`.
     """
@@ -98,9 +109,12 @@ def remove_labels(
     skipped: list[tuple[str, str]] = []
     for name in present:
         event = last.get(name.casefold())
-        if event is None or event.actor_kind != "us":
+        ours = event is not None and event.actor_kind == "us"
+        if not (ours or on_behalf):
             skipped.append((name, "somebody else put it there"))
-        elif client.remove_label(full_name, number, name):
+            continue
+        before_write()
+        if client.remove_label(full_name, number, name):
             removed.append(name)
     gone = [name for name in present if name not in removed and name not in dict(skipped)]
     return Removed(tuple(removed), (*absent, *gone), tuple(skipped))

@@ -7,7 +7,6 @@ others did meanwhile. Whether a label may be written at all is decided in `bot.g
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +16,7 @@ from bot.core.types import Issue, LabelEvent, RepositoryLabel
 from bot.errors import Ignore
 from bot.github import filed, history
 from bot.github.addresses import in_repository, of_issue
-from bot.github.comments import Comment, upsert_comment
+from bot.github.comments import Comment, Reaction, react, upsert_comment
 from bot.github.contents import Contents, NotModified, read_contents
 from bot.github.filed import FiledText
 from bot.github.history import EventsPage, IssuesPage
@@ -32,8 +31,15 @@ from bot.github.payloads import (
     may,
     repository_from,
 )
+from bot.github.permissions import UserPermission, read_permission
 from bot.github.reads import Reader, rows_of
-from bot.github.suggestions import Suggested, Suggestion, suggest
+from bot.github.suggestions import (
+    KnownSuggestion,
+    Suggested,
+    Suggestion,
+    list_suggestions,
+    suggest,
+)
 from bot.github.tokens import TokenSource
 from bot.github.writes import Writer
 
@@ -50,14 +56,6 @@ __all__ = [
 
 READ = "issues: read"
 WRITE = "issues: write"
-
-
-@dataclass(frozen=True, slots=True)
-class UserPermission:
-    """What a user may do in a repository."""
-
-    role_name: str
-    may_triage: bool
 
 
 class InstallationClient:
@@ -165,17 +163,12 @@ class InstallationClient:
         return read_contents(self._reader, full_name, path, etag=etag)
 
     def permission(self, full_name: str, login: str) -> UserPermission:
-        """What a user may do. The old `permission` field is not asked: it calls triage read."""
-        answer = self._reader.get(
-            in_repository(full_name, "collaborators", login, "permission"),
-            doing=f"read a user's role in {full_name}",
-            permission="metadata: read",
-            allow=(404,),
-        )
-        return UserPermission(
-            role_name=may(answer.body, "role_name", str, "none"),
-            may_triage=may(answer.body, "user.permissions.triage", bool, False),
-        )
+        """What a user may do now."""
+        return read_permission(self._reader, full_name, login)
+
+    def suggestions(self, full_name: str, number: int) -> list[KnownSuggestion] | None:
+        """All label suggestions of an issue, oldest first; None where the repository has none to give."""
+        return list_suggestions(self._reader, full_name, number)
 
     # writes
 
@@ -239,8 +232,20 @@ class InstallationClient:
             before_write=before_write,
         )
 
-    def comment(self, full_name: str, number: int, body: str, *, marker: str) -> Comment:
-        """Have one comment of ours with this hidden marker say `body`; posted once, then edited."""
+    def comment(
+        self,
+        full_name: str,
+        number: int,
+        body: str,
+        *,
+        marker: str,
+        post: bool = True,
+        before_write: Callable[[], None] = lambda: None,
+    ) -> Comment:
+        """Have one comment of ours with this hidden marker say `body`; posted once, then edited.
+
+        `post`: whether to post it where it is not there; else nothing is done then.
+        """
         return upsert_comment(
             self._reader,
             self._writer,
@@ -249,7 +254,13 @@ class InstallationClient:
             body,
             marker=marker,
             us=self._identity(),
+            post=post,
+            before_write=before_write,
         )
+
+    def react(self, full_name: str, comment_id: int, content: Reaction) -> None:
+        """React to a comment. Once, however often it is called."""
+        react(self._writer, full_name, comment_id, content)
 
     def _events(self, full_name: str, number: int) -> list[Any]:
         doing = f"read the events of {full_name}#{number}"

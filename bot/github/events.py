@@ -5,13 +5,13 @@ A delivery that we do handle but that lacks a key we need raises `GiveUp` naming
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from bot.errors import GiveUp
 from bot.github.occurrences import (
     CommentCreated,
+    CommentEdited,
     Event,
     InstallationCreated,
     InstallationDeleted,
@@ -38,6 +38,7 @@ from bot.github.payloads import (
     AppIdentity,
     RepositoryRef,
     actor_from,
+    decoded,
     dig,
     issue_from,
     label_from,
@@ -51,6 +52,7 @@ __all__ = [
     "RULES_PATH",
     "AppIdentity",
     "CommentCreated",
+    "CommentEdited",
     "Event",
     "InstallationCreated",
     "InstallationDeleted",
@@ -96,7 +98,7 @@ def parse_event(event: str, body: bytes, *, us: AppIdentity | None = None) -> Ev
     Raises:
         GiveUp: no JSON object, or a key that this event needs is missing; the message names it.
     """
-    payload = _decode(body)
+    payload = decoded(body)
     action = may(payload, "action", str, "")
     parser = _PARSERS.get((event, action)) or _PARSERS.get((event, "*"))
     if parser is None:
@@ -106,16 +108,6 @@ def parse_event(event: str, body: bytes, *, us: AppIdentity | None = None) -> Ev
         "sender": actor_from(dig(payload, "sender"), us=us),
     }
     return parser(payload, given)
-
-
-def _decode(body: bytes) -> Payload:
-    try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise GiveUp("the delivery's body is not JSON") from error
-    if not isinstance(payload, dict):
-        raise GiveUp("the delivery's body is not a JSON object")
-    return payload
 
 
 def _in_repository(payload: Payload, given: Given) -> Given:
@@ -156,8 +148,10 @@ def _issue_label(payload: Payload, given: Given) -> Event:
 
 
 def _comment(payload: Payload, given: Given) -> Event:
-    return CommentCreated(
+    kind = CommentEdited if payload["action"] == "edited" else CommentCreated
+    return kind(
         **_in_issue(payload, given),
+        author=actor_from(dig(payload, "comment.user")).login,
         comment_id=need(payload, "comment.id", int),
         body=may(payload, "comment.body", str, ""),
         author_association=may(payload, "comment.author_association", str, "NONE"),
@@ -278,6 +272,7 @@ _PARSERS: dict[tuple[str, str], Callable[[Payload, Given], Event]] = {
     ("issues", "labeled"): _issue_label,
     ("issues", "unlabeled"): _issue_label,
     ("issue_comment", "created"): _comment,
+    ("issue_comment", "edited"): _comment,
     ("label", "created"): _label_definition,
     ("label", "edited"): _label_definition,
     ("label", "deleted"): _label_definition,

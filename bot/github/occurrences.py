@@ -93,12 +93,25 @@ class LabelChanged(OfIssue):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommentCreated(OfIssue):
-    """Somebody commented on an issue or pull request."""
+class _OfComment(OfIssue):
+    """Something that happened to a comment of an issue or pull request; `author` is who wrote it first."""
 
+    author: str
     comment_id: int
     body: str = field(repr=False)
     author_association: str
+
+
+class CommentCreated(_OfComment):
+    """Somebody commented."""
+
+    __slots__ = ()
+
+
+class CommentEdited(_OfComment):
+    """Somebody (`sender`) changed a comment, their own or another's."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +225,7 @@ Event = (
     | IssueTransferred
     | LabelChanged
     | CommentCreated
+    | CommentEdited
     | LabelDefinitionChanged
     | RepositoryRenamed
     | RepositoryDeleted

@@ -5,9 +5,10 @@ Unknown keys are passed over; a missing key that we need raises `GiveUp` naming 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bot.core.types import ActorKind, Issue, LabelEvent, RepositoryLabel
 from bot.errors import GiveUp
@@ -52,6 +53,17 @@ class Actor:
     login: str
     is_bot: bool
     is_us: bool
+
+
+def decoded(body: bytes) -> dict[str, Any]:
+    """The JSON object of a delivery. Raises GiveUp if it is none."""
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise GiveUp("the delivery's body is not JSON") from error
+    if not isinstance(payload, dict):
+        raise GiveUp("the delivery's body is not a JSON object")
+    return payload
 
 
 def dig(raw: object, path: str) -> object:

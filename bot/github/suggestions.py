@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from bot.errors import Ignore
 from bot.github.addresses import in_repository, of_issue
-from bot.github.payloads import label_from, may
+from bot.github.payloads import label_from, may, need_time
 from bot.github.reads import Reader, rows_of
 from bot.github.writes import Writer
 
@@ -40,6 +41,42 @@ class Suggested:
     suggested: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     """(label, reason)"""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSuggestion:
+    """A suggestion that GitHub keeps. `state`: pending, approved, dismissed, or one of those that nobody
+    answered (applied, replaced, invalidated); `resolved_by`: GitHub's id of who answered."""
+
+    label: str
+    state: str
+    resolved_by: int | None
+    at: datetime
+
+
+def list_suggestions(reader: Reader, full_name: str, number: int) -> list[KnownSuggestion] | None:
+    """All label suggestions of an issue, in the order of their making; None where the feature is missing."""
+    doing = f"read the suggestions of {full_name}#{number}"
+    try:
+        first, *rest = reader.pages(
+            of_issue(full_name, number, "suggestions"),
+            doing=doing,
+            permission="issues: read",
+            params={"state": "all", "action": "add_label"},
+        )
+    except Ignore:
+        return None
+    rows = [row for answer in (first, *rest) for row in rows_of(answer, doing=doing)]
+    return [_known(row) for row in rows if may(row, "target_value", str, "")]
+
+
+def _known(row: Any) -> KnownSuggestion:
+    return KnownSuggestion(
+        label=may(row, "target_value", str, ""),
+        state=may(row, "state", str, ""),
+        resolved_by=may(row, "resolved_by", int, 0) or None,
+        at=need_time(row, "updated_at", of="suggestion"),
+    )
 
 
 def suggest(
@@ -72,19 +109,8 @@ def suggest(
 
 def _earlier(reader: Reader, full_name: str, number: int) -> dict[str, str] | None:
     """Label (case-folded) -> state of its latest suggestion; None where the feature is missing."""
-    doing = f"read the suggestions of {full_name}#{number}"
-    try:
-        first, *rest = reader.pages(
-            of_issue(full_name, number, "suggestions"),
-            doing=doing,
-            permission="issues: read",
-            params={"state": "all", "action": "add_label"},
-        )
-    except Ignore:
-        return None
-    rows = [row for answer in (first, *rest) for row in rows_of(answer, doing=doing)]
-    named = [(may(row, "target_value", str, ""), may(row, "state", str, "")) for row in rows]
-    return {name.casefold(): state for name, state in named if name}
+    found = list_suggestions(reader, full_name, number)
+    return None if found is None else {one.label.casefold(): one.state for one in found}
 
 
 def _exists(reader: Reader, full_name: str, name: str) -> bool:

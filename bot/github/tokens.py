@@ -63,6 +63,19 @@ class Nobody:
         return False
 
 
+class PersonalToken:
+    """A token that somebody made for themselves: for reading before there is an App."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def token(self) -> str:
+        return self._token
+
+    def refused(self) -> bool:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class InstallationGrant:
     """A token with its life and what it may do."""

@@ -15,6 +15,7 @@ from bot.github.events import (
     _PARSERS,
     AppIdentity,
     CommentCreated,
+    CommentEdited,
     InstallationCreated,
     InstallationDeleted,
     InstallationSuspended,
@@ -420,3 +421,10 @@ def mutilated() -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
 def test_one_bad_key_never_breaks_more_than_a_give_up(case: tuple[str, dict[str, Any]]) -> None:
     end = event_or_refusal(*case)
     assert end == "bot.github.occurrences" or "the key" in end
+
+
+def test_an_edited_comment_tells_who_wrote_it_first() -> None:
+    comment = {"id": 8, "body": "- [x] bug", "user": user("labelwright[bot]", kind="Bot")}
+    got = parsed("issue_comment", payload("edited", issue=issue(), comment=comment))
+    assert isinstance(got, CommentEdited)
+    assert (got.author, got.comment_id) == ("labelwright[bot]", 8)

@@ -261,3 +261,18 @@ def test_a_label_of_ours_that_a_human_put_back_is_the_humans(
     sandbox.label(REPO, number, "bug", actor="eve")
     assert remove_labels(client, REPO, number, ["bug"]).skipped
     assert set(labels_of(sandbox, number)) == {"bug"}
+
+
+def test_a_person_who_asks_has_the_last_word(
+    sandbox: SandboxServer, client: InstallationClient
+) -> None:
+    number = sandbox.open_issue(REPO, title="Crash")
+    sandbox.label(REPO, number, "bug", "ann")
+    sandbox.unlabel(REPO, number, "bug", "ann")
+    known = sandbox.labels(REPO)
+    refused = apply_labels(client, REPO, number, ["bug"], known_ids=known)
+    assert refused.added == ()
+    assert apply_labels(client, REPO, number, ["bug"], known_ids=known, on_behalf=True).added
+    sandbox.label(REPO, number, "docs", "ann")
+    assert remove_labels(client, REPO, number, ["docs"]).removed == ()
+    assert remove_labels(client, REPO, number, ["docs"], on_behalf=True).removed == ("docs",)

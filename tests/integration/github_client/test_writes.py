@@ -105,3 +105,46 @@ def test_labels_are_added_one_by_one_and_never_replaced(
     assert client.delete_label(REPO, "kind/feature")
     assert not client.delete_label(REPO, "kind/feature")
     assert {one.method for one in sandbox.requests} <= {"GET", "POST", "DELETE"}
+
+
+def test_a_reaction_comes_once(sandbox: SandboxServer, client: InstallationClient) -> None:
+    number = sandbox.open_issue(REPO, title="Crash")
+    comment = sandbox.comment(REPO, number, "/label bug")
+    client.react(REPO, comment, "+1")
+    client.react(REPO, comment, "+1")
+    client.react(REPO, 1, "+1")  # gone, which is fine
+    with sandbox.state.lock:
+        (told,) = sandbox.state.repository(REPO).issues[number].comments
+    assert list(told.reactions) == [("labelwright[bot]", "+1")]
+
+
+def test_a_turn_is_taken_only_where_something_is_written(
+    sandbox: SandboxServer, client: InstallationClient
+) -> None:
+    number = sandbox.open_issue(REPO, title="Crash")
+    turns: list[int] = []
+
+    def say(body: str, *, post: bool = True) -> str:
+        return client.comment(
+            REPO, number, body, marker="m", post=post, before_write=lambda: turns.append(1)
+        ).outcome
+
+    assert say("a", post=False) == "absent"
+    assert [say("a"), say("a"), say("b", post=False)] == ["posted", "unchanged", "edited"]
+    assert len(turns) == 2
+
+
+def test_suggestions_can_be_read_with_what_became_of_them(
+    sandbox: SandboxServer, app: AppAuth
+) -> None:
+    sandbox.add_repository("acme/modern", labels=LABELS, suggestions="on")
+    sandbox.add_repository("acme/plain", labels=LABELS)
+    client = app.client(sandbox.install("acme", ["acme/modern", "acme/plain"]))
+    number = sandbox.open_issue("acme/modern", title="Crash")
+    client.suggest_labels("acme/modern", number, [BUG, Suggestion("docs", "words", "low")])
+    found = client.suggestions("acme/modern", number)
+    assert [(one.label, one.state, one.resolved_by) for one in found or ()] == [
+        ("bug", "pending", None),
+        ("docs", "pending", None),
+    ]
+    assert client.suggestions("acme/plain", sandbox.open_issue("acme/plain", title="x")) is None
