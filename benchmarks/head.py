@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from bot.classify.head import Head, fit_head, refit_label
+from bot.classify.head import Head, fit_head, refit_labels
 from bot.classify.history import History
 from bot.core.evidence import known_pairs
 from bot.core.types import IssueText, LabelSpec
@@ -122,7 +122,7 @@ def _round(made: Made, clock: Clock) -> bytes:
     with clock.measure("full fit"):
         head = fit_head(made.history, made.specs, label_vectors=made.label_vectors)
     with clock.measure("one label, warm"):
-        refit_label(head, made.history, head.labels[0])
+        refit_labels(head, made.history, head.labels[:1])
     with clock.measure("to bytes"):
         stored = head.to_bytes()
     with clock.measure("from bytes"):

@@ -16,6 +16,7 @@ from scipy.sparse import csc_matrix
 from bot.classify.calibrate import Combiner
 from bot.classify.expectation import Expectation
 from bot.classify.logistic import Linear
+from bot.classify.memory import Memory
 from bot.classify.promise import LabelCut
 from bot.classify.sides import Sides
 from bot.classify.words import Vocabulary
@@ -30,7 +31,11 @@ Tensors = dict[str, NDArray[Any]]
 
 
 def pack(
-    sides: Sides, combiner: Combiner, label_vectors: NDArray[np.float32], **facts: Any
+    sides: Sides,
+    combiner: Combiner,
+    label_vectors: NDArray[np.float32],
+    memory: Memory,
+    **facts: Any,
 ) -> bytes:
     """Arrays as tensors, `facts` (JSON values and dataclasses) as metadata."""
     tensors = {
@@ -44,6 +49,7 @@ def pack(
         "family": sides.family,
         "combiner": combiner.coefficients,
         "label_vectors": label_vectors,
+        **_pack_memory(memory),
         **_pack_words(sides.words.weights),
     }
     whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
@@ -84,7 +90,32 @@ def _arrays(tensors: Tensors) -> dict[str, Any]:
         "sides": sides,
         "combiner": Combiner(tensors["combiner"]),
         "label_vectors": tensors["label_vectors"],
+        "memory": _memory(tensors),
     }
+
+
+def _pack_memory(memory: Memory) -> Tensors:
+    """Vectors in half precision: a cosine moves by some 1e-4."""
+    return {
+        "memory.issues": memory.issues,
+        "memory.vectors": memory.vectors.astype(np.float16),
+        "memory.columns": memory.columns,
+        "memory.signs": memory.signs,
+        "memory.trust": memory.trust,
+    }
+
+
+def _memory(tensors: Tensors) -> Memory:
+    """Heads stored before there was a memory have an empty one."""
+    if "memory.vectors" not in tensors:
+        return Memory.empty(tensors["label_vectors"].shape[1])
+    return Memory(
+        issues=tensors["memory.issues"],
+        vectors=tensors["memory.vectors"].astype(np.float32),
+        columns=tensors["memory.columns"],
+        signs=tensors["memory.signs"],
+        trust=tensors["memory.trust"],
+    )
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from no issue at all to thousands. Refuses to learn from unknown pairs, and to b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -20,13 +20,13 @@ from bot.classify.calibrate import Combiner, cross_probabilities, fit_combiner
 from bot.classify.expectation import Expectation
 from bot.classify.folds import forward_blocks, repeats
 from bot.classify.history import History
-from bot.classify.promise import LabelCut, Scored, make_promise
-from bot.classify.sides import EVIDENCE, Sides, author_marks, fit_sides, refit_column
-from bot.classify.words import count_words
+from bot.classify.memory import REMEMBERED_AT, Memory
+from bot.classify.promise import LabelCut, Scored, make_promise, winners
+from bot.classify.sides import EVIDENCE, Sides, counted, fit_sides, refit_columns, taught
 from bot.core.families import families_of
 from bot.core.types import IssueText, LabelSpec, Score
 
-__all__ = ["Head", "History", "fit_head", "fit_heads", "refit_label"]
+__all__ = ["Head", "History", "fit_head", "fit_heads", "refit_labels"]
 
 Floats = NDArray[np.float32]
 
@@ -44,6 +44,7 @@ class Head:
     label_vectors: Floats
     target: float
     delta: float
+    memory: Memory = field(default_factory=partial(Memory.empty, 0))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -56,8 +57,11 @@ class Head:
         associations: Sequence[str] | None = None,
     ) -> list[list[Score]]:
         """Per issue, per label in the order of `labels`: probability, cuts, and why muted."""
-        found = self.probabilities(texts, vectors, associations)
-        return [[self._score(j, float(p)) for j, p in enumerate(row)] for row in found]
+        p, said = self._judge(self.sides.evidence(texts, vectors, associations), vectors)
+        return [
+            [self._score(j, float(p[i, j]), bool(said[i, j] > 0)) for j in range(p.shape[1])]
+            for i in range(len(p))
+        ]
 
     def probabilities(
         self,
@@ -65,8 +69,20 @@ class Head:
         vectors: Floats,
         associations: Sequence[str] | None = None,
     ) -> NDArray[np.float64]:
-        """Calibrated probabilities [n, L]."""
-        return self.combiner.probabilities(self.sides.evidence(texts, vectors, associations))
+        """Calibrated probabilities [n, L], after what is remembered of issues like these."""
+        return self._judge(self.sides.evidence(texts, vectors, associations), vectors)[0]
+
+    def applied(self, evidence: Floats, vectors: Floats) -> NDArray[np.bool_]:
+        """Pairs [n, L] that would be applied, as far as scores decide, from evidence [k, n, L]."""
+        p, said = self._judge(evidence, vectors)
+        cuts = np.array([np.inf if c.apply_at is None else c.apply_at for c in self.cuts])
+        reached = p >= np.where(said > 0, np.minimum(cuts, REMEMBERED_AT), cuts)
+        return reached & winners(p, self.labels, self.exclusive)
+
+    def _judge(
+        self, evidence: Floats, vectors: Floats
+    ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        return self.memory.recall(self.combiner.probabilities(evidence), vectors)
 
     def to_bytes(self) -> bytes:
         """safetensors with JSON metadata; `from_bytes` gives a head that scores the same (within half
@@ -75,6 +91,7 @@ class Head:
             self.sides,
             self.combiner,
             self.label_vectors,
+            self.memory,
             specs=self.specs,
             exclusive=self.exclusive,
             cuts=self.cuts,
@@ -88,12 +105,14 @@ class Head:
         """Raises UserError if `stored` is no head of a version this code reads."""
         return cls(**artefact.unpack(stored))
 
-    def _score(self, column: int, probability: float) -> Score:
+    def _score(self, column: int, probability: float, remembered: bool) -> Score:
         cut = self.cuts[column]
+        least = [REMEMBERED_AT] if remembered else []
+        least += [] if cut.apply_at is None else [cut.apply_at]
         return Score(
             label=self.specs[column].name,
             probability=probability,
-            apply_at=cut.apply_at,
+            apply_at=min(least, default=None),
             suggest_at=cut.suggest_at,
             why_muted=cut.why_muted,
             zero_shot=cut.zero_shot,
@@ -140,12 +159,12 @@ def fit_heads(
     names = tuple(spec.name for spec in specs)
     groups = tuple(tuple(group) for group in exclusive)
     fit = partial(fit_sides, label_vectors=label_vectors, family=_families(names))
-    counts = count_words(history.texts, extra=author_marks(history.associations))
+    counts = counted(history)
     past = _chain_forward(history, counts, fit)
     combiner = fit_combiner(past.evidence, past.known)
     p = cross_probabilities(past.evidence, past.known, past.block, start=combiner)
     scored = Scored(p, past.known, past.block)
-    sides = fit(history.vectors, counts, history.known, start=past.latest)
+    sides = fit(history.vectors, counts, history.known, weights=history.weights, start=past.latest)
     promises = {
         target: make_promise(
             scored, history.known, names, exclusive=groups, target=target, delta=delta
@@ -168,15 +187,17 @@ def fit_heads(
     )
 
 
-def refit_label(head: Head, history: History, label: str) -> Head:
-    """The head with one label learned anew, warm; calibration, cuts and vocabulary stay as they are
+def refit_labels(head: Head, history: History, labels: Sequence[str]) -> Head:
+    """The head with some labels learned anew, warm; calibration, cuts and vocabulary stay as they are
     until the next full fit. Raises KeyError for a label the head does not have."""
-    if label not in head.labels:
-        raise KeyError(label)
-    column = head.labels.index(label)
-    return replace(
-        head, sides=refit_column(head.sides, history, history.known, head.label_vectors, column)
+    at = {label: column for column, label in enumerate(head.labels)}
+    sides = refit_columns(
+        head.sides,
+        [at[label] for label in labels],
+        taught=taught(history, head.sides.vocabulary),
+        label_vectors=head.label_vectors,
     )
+    return replace(head, sides=sides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +220,10 @@ def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Side
     block, sides = [np.zeros(0, np.int32)], None
     for number, (past, now) in enumerate(forward_blocks(history.informed)):
         rows = np.arange(now.start, now.stop)[fresh[now]]
-        sides = fit(history.vectors[past], counts[past], history.known[past], start=sides)
+        often = history.weights[past] if history.weights is not None else None
+        sides = fit(
+            history.vectors[past], counts[past], history.known[past], weights=often, start=sides
+        )
         evidence.append(sides.evidence_of(history.vectors[rows], counts[rows]))
         known.append(history.known[rows])
         block.append(np.full(len(rows), number, np.int32))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from bot.core.types import IssueText
 
@@ -14,18 +15,24 @@ from bot.core.types import IssueText
 @dataclass(frozen=True, slots=True)
 class History:
     """Issues, oldest first. `vectors` [n, d]: unit rows of the encoder that serves; `known` [n, L]:
-    +1, -1 or 0; `times` [n]: seconds, never decreasing; `associations` [n]: of the author, if known."""
+    +1, -1 or 0; `times` [n]: seconds, never decreasing; `associations` [n]: of the author, if known;
+    `counts` [n, IDS]: the words of texts and associations, where they were counted before (texts may
+    then be empty); `weights` [n, L]: how often each known pair counts, once if not given."""
 
     texts: Sequence[IssueText]
     vectors: NDArray[np.float32]
     known: NDArray[np.int8]
     times: NDArray[np.float64]
     associations: Sequence[str] | None = None
+    counts: csr_matrix | None = None
+    weights: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        sizes = {len(self.texts), len(self.vectors), len(self.known), len(self.times)}
-        if self.associations is not None:
-            sizes.add(len(self.associations))
+        sizes = {len(self.vectors), len(self.known), len(self.times)}
+        if self.counts is None:
+            sizes |= {len(each) for each in (self.texts, self.associations) if each is not None}
+        else:
+            sizes.add(self.counts.shape[0])
         if len(sizes) > 1:
             raise ValueError(f"texts, vectors, known, times differ in length: {sorted(sizes)}")
         if len(self.times) > 1 and (np.diff(self.times) < 0).any():
@@ -35,3 +42,16 @@ class History:
     def informed(self) -> NDArray[np.bool_]:
         """[n]: issues with at least one known pair."""
         return np.asarray((self.known != 0).any(axis=1))
+
+    def only(self, rows: Sequence[int]) -> History:
+        """Some of its issues, in time order; repeats are allowed."""
+        kept = list(rows)
+        return History(
+            texts=[self.texts[row] for row in kept] if self.counts is None else (),
+            vectors=self.vectors[kept],
+            known=self.known[kept],
+            times=self.times[kept],
+            associations=[self.associations[row] for row in kept] if self.associations else None,
+            counts=self.counts[kept] if self.counts is not None else None,
+            weights=self.weights[kept] if self.weights is not None else None,
+        )

@@ -55,16 +55,18 @@ def fit_logistic(
     known: NDArray[np.int8],
     prior: Prior,
     *,
+    weights: Floats | None = None,
     start: Linear | None = None,
     tolerance: float = 1e-2,
     max_steps: int = 60,
 ) -> Linear:
     """Posterior modes for `known` [n, L] in {+1, -1, 0}; a label without known rows keeps its prior.
 
-    `start`: where to begin (a previous fit), the prior if not given. `tolerance`: on the largest
-    entry of a label's gradient, relative to how many rows its rarer answer has.
+    `weights` [n, L]: how often each pair counts, once if not given. `start`: where to begin (a
+    previous fit), the prior if not given. `tolerance`: on the largest entry of a label's gradient,
+    relative to how many rows its rarer answer has.
     """
-    problem = _Problem(features, known, prior)
+    problem = _Problem(features, known, prior, weights)
     begin = start if start is not None else Linear(prior.weights, prior.intercepts)
     point = np.vstack([begin.weights, begin.intercepts[None, :]]).astype(np.float32)
     point = _minimise(problem, point, tolerance, max_steps)
@@ -74,10 +76,18 @@ def fit_logistic(
 class _Problem:
     """Value and gradient of every label's penalised loss at once; `point` is [features + 1, L]."""
 
-    def __init__(self, features: Features, known: NDArray[np.int8], prior: Prior) -> None:
+    def __init__(
+        self,
+        features: Features,
+        known: NDArray[np.int8],
+        prior: Prior,
+        weights: Floats | None = None,
+    ) -> None:
         self.features = features
         self.transposed = features.T.tocsr() if isinstance(features, csr_matrix) else features.T
         self.sign = known.astype(np.float32)
+        mass = np.abs(self.sign)
+        self.mass = mass if weights is None else mass * weights.astype(np.float32)
         self.mean = np.vstack([prior.weights, prior.intercepts[None, :]]).astype(np.float32)
         self.penalty = np.broadcast_to(prior.penalty, self.mean.shape[1:]).astype(np.float32)
         self.intercept_penalty = np.float32(prior.intercept_penalty)
@@ -85,7 +95,7 @@ class _Problem:
     @property
     def curvature(self) -> Floats:
         """Per label, an upper bound of the curvature along any unit feature."""
-        return np.asarray(np.abs(self.sign).sum(axis=0) / 4 + self.penalty, dtype=np.float32)
+        return np.asarray(self.mass.sum(axis=0) / 4 + self.penalty, dtype=np.float32)
 
     @property
     def rarer(self) -> Floats:
@@ -95,15 +105,15 @@ class _Problem:
 
     def narrow(self, kept: NDArray[np.bool_]) -> None:
         """Go on with some of the labels only."""
-        self.sign, self.mean = self.sign[:, kept], self.mean[:, kept]
-        self.penalty = self.penalty[kept]
+        self.sign, self.mass = self.sign[:, kept], self.mass[:, kept]
+        self.mean, self.penalty = self.mean[:, kept], self.penalty[kept]
 
     def measure(self, point: Floats) -> tuple[NDArray[np.float64], Floats]:
         margins = self.sign * (self.features @ point[:-1] + point[-1])
         # log(1 + exp(-m)) and 1 / (1 + exp(m)) from one exponential that cannot overflow.
         small = np.exp(-np.abs(margins))
-        losses = (np.log1p(small) - np.minimum(margins, 0)) * np.abs(self.sign)
-        residuals = -self.sign * np.where(margins >= 0, small, 1) / (1 + small)
+        losses = (np.log1p(small) - np.minimum(margins, 0)) * self.mass
+        residuals = -self.sign * self.mass * np.where(margins >= 0, small, 1) / (1 + small)
         away = point - self.mean
         pull = away * self.penalty
         pull[-1] = away[-1] * self.intercept_penalty

@@ -64,8 +64,12 @@ class Sides:
 
     def evidence_of(self, vectors: Floats, counts: csr_matrix) -> Floats:
         """The same from word counts already made."""
+        return self.evidence_from(vectors, weigh_words(counts, self.vocabulary))
+
+    def evidence_from(self, vectors: Floats, weighed: csr_matrix) -> Floats:
+        """The same from words weighed by this vocabulary."""
         vector = self.vector.logits(vectors - self.centre)
-        words = self.words.logits(weigh_words(counts, self.vocabulary))
+        words = self.words.logits(weighed)
         base = np.broadcast_to(self.base, vector.shape)
         rival = strongest_rival(np.float32(0.5) * (vector + words), self.family)
         return np.stack([vector - base, words - base, base, rival])
@@ -78,21 +82,25 @@ def fit_sides(
     *,
     label_vectors: Floats,
     family: NDArray[np.int32],
+    weights: Floats | None = None,
     start: Sides | None = None,
 ) -> Sides:
-    """Fit both sides on vectors [n, d], word counts [n, ids] and known pairs [n, L]. `start`: sides
-    fitted on less, to begin from; saves steps and changes the result within the tolerance."""
+    """Fit both sides on vectors [n, d], word counts [n, ids] and known pairs [n, L], each counted
+    `weights` [n, L] times. `start`: sides fitted on less, to begin from; saves steps and changes the
+    result within the tolerance."""
     stand_in = CENTRE_WEIGHT * label_vectors.mean(axis=0)
     centre = ((vectors.sum(axis=0) + stand_in) / (len(vectors) + CENTRE_WEIGHT)).astype(np.float32)
     vocabulary = learn_vocabulary(counts)
     told = np.flatnonzero((known != 0).any(axis=1))
     truth = known[told]
+    often = weights[told] if weights is not None else None
     return Sides(
         centre=centre,
         vector=fit_logistic(
             vectors[told] - centre,
             truth,
             _vector_prior(truth, zero_shot(label_vectors)),
+            weights=often,
             start=start.vector if start else None,
             max_steps=STEPS,
         ),
@@ -101,6 +109,7 @@ def fit_sides(
             weigh_words(counts[told], vocabulary),
             truth,
             _word_prior(truth, len(vocabulary.ids)),
+            weights=often,
             start=_carried(start, vocabulary) if start else None,
             max_steps=STEPS,
         ),
@@ -109,37 +118,64 @@ def fit_sides(
     )
 
 
-def refit_column(
-    sides: Sides, history: History, known: NDArray[np.int8], label_vectors: Floats, column: int
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What columns are learned from: vectors [n, d], weighed words [n, features], known pairs [n, L],
+    and how often each counts, once where `weights` is None."""
+
+    vectors: Floats
+    words: csr_matrix
+    known: NDArray[np.int8]
+    weights: Floats | None = None
+
+
+def counted(history: History) -> csr_matrix:
+    """The word counts [n, IDS] of a history, made now if nobody made them before."""
+    if history.counts is not None:
+        return history.counts
+    return count_words(history.texts, extra=author_marks(history.associations))
+
+
+def taught(history: History, vocabulary: Vocabulary) -> Taught:
+    words = weigh_words(counted(history), vocabulary)
+    return Taught(history.vectors, words, history.known, history.weights)
+
+
+def refit_columns(
+    sides: Sides,
+    columns: Sequence[int],
+    *,
+    taught: Taught,
+    label_vectors: Floats,
+    rows: NDArray[np.bool_] | None = None,
 ) -> Sides:
-    """Both sides of one label learned anew from where they stood; the others stay."""
-    one = slice(column, column + 1)
-    told: list[int] = np.flatnonzero(known[:, column]).tolist()
-    truth = known[told, one]
-    counts = count_words(
-        [history.texts[row] for row in told],
-        extra=author_marks([history.associations[row] for row in told])
-        if history.associations is not None
-        else None,
-    )
+    """Both sides of some labels learned anew from where they stood; the others stay. `rows` [n]: what
+    they may learn from, everything if not given."""
+    picked = list(columns)
+    allowed = np.ones(len(taught.known), dtype=np.bool_) if rows is None else rows
+    told = np.flatnonzero((taught.known[:, picked] != 0).any(axis=1) & allowed)
+    truth = taught.known[told][:, picked]
+    weights = taught.weights[told][:, picked] if taught.weights is not None else None
     vector = fit_logistic(
-        history.vectors[told] - sides.centre,
+        taught.vectors[told] - sides.centre,
         truth,
-        _vector_prior(truth, zero_shot(label_vectors)[:, one]),
-        start=_column(sides.vector, one),
+        _vector_prior(truth, zero_shot(label_vectors)[:, picked]),
+        weights=weights,
+        start=_columns(sides.vector, picked),
     )
     words = fit_logistic(
-        weigh_words(counts, sides.vocabulary),
+        taught.words[told],
         truth,
         _word_prior(truth, len(sides.vocabulary.ids)),
-        start=_column(sides.words, one),
+        weights=weights,
+        start=_columns(sides.words, picked),
     )
     moved = sides.base.copy()
-    moved[one] = base_rates(truth)
+    moved[picked] = base_rates(truth)
     return replace(
         sides,
-        vector=_replaced(sides.vector, vector, one),
-        words=_replaced(sides.words, words, one),
+        vector=_replaced(sides.vector, vector, picked),
+        words=_replaced(sides.words, words, picked),
         base=moved,
     )
 
@@ -214,11 +250,11 @@ def _carried(start: Sides, vocabulary: Vocabulary) -> Linear:
     return Linear(weights, start.words.intercepts)
 
 
-def _column(side: Linear, one: slice) -> Linear:
-    return Linear(side.weights[:, one], side.intercepts[one])
+def _columns(side: Linear, picked: list[int]) -> Linear:
+    return Linear(side.weights[:, picked], side.intercepts[picked])
 
 
-def _replaced(side: Linear, column: Linear, one: slice) -> Linear:
+def _replaced(side: Linear, columns: Linear, picked: list[int]) -> Linear:
     weights, intercepts = side.weights.copy(), side.intercepts.copy()
-    weights[:, one], intercepts[one] = column.weights, column.intercepts
+    weights[:, picked], intercepts[picked] = columns.weights, columns.intercepts
     return Linear(weights, intercepts)

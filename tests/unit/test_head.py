@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from bot.classify.head import Head, History, fit_head, fit_heads, refit_label
+from bot.classify.head import Head, History, fit_head, fit_heads, refit_labels
 from bot.core.evidence import known_pairs
 from bot.core.measure import measure
 from bot.core.types import IssueText, LabelSpec
@@ -191,7 +191,7 @@ def test_refitting_a_label_moves_it_and_nothing_else(head: Head) -> None:
     history = repository(400)
     known = history.known.copy()
     known[known[:, 0] != 0, 0] *= -1
-    moved = refit_label(head, replace(history, known=known), "bug")
+    moved = refit_labels(head, replace(history, known=known), ["bug"])
     arriving = repository(100, seed=1)
     before = head.probabilities(arriving.texts, arriving.vectors)
     after = moved.probabilities(arriving.texts, arriving.vectors)
@@ -200,12 +200,12 @@ def test_refitting_a_label_moves_it_and_nothing_else(head: Head) -> None:
     assert after[:, 2:] == pytest.approx(before[:, 2:])
     assert moved.cuts == head.cuts
     with pytest.raises(KeyError):
-        refit_label(head, history, "gone")
+        refit_labels(head, history, ["gone"])
 
 
 def test_refitting_on_the_same_history_changes_little(head: Head) -> None:
     arriving = repository(100, seed=1)
-    again = refit_label(head, repository(400), "bug")
+    again = refit_labels(head, repository(400), ["bug"])
     before = head.probabilities(arriving.texts, arriving.vectors)
     assert again.probabilities(arriving.texts, arriving.vectors) == pytest.approx(before, abs=0.03)
 
