@@ -51,6 +51,31 @@ def epoch_batches(lengths: Sequence[int], *, size: int, seed: Sequence[int]) -> 
     return [batches[i] for i in rng.permutation(count)]
 
 
+def repository_batches(
+    lengths: Sequence[int], repo: Ints, *, size: int, repos: int, seed: Sequence[int]
+) -> list[Ints]:
+    """Row numbers of one epoch: each row once; a batch is made of pieces of one repository each, about
+    as many as `repos`, of like length."""
+    rng = np.random.default_rng(seed)
+    piece = max(size // repos, 1)
+    pieces: list[Ints] = []
+    for number in np.unique(repo).tolist():
+        rows = np.flatnonzero(repo == number).tolist()
+        of_repo = epoch_batches([lengths[i] for i in rows], size=piece, seed=(*seed, number))
+        pieces += [np.array(rows)[part] for part in of_repo]
+    shuffled = rng.permutation(len(pieces)).tolist()
+    span = repos * BUCKET
+    order: list[int] = []
+    for start in range(0, len(shuffled), span):
+        chunk = shuffled[start : start + span]
+        order += sorted(chunk, key=lambda i: max(lengths[row] for row in pieces[i]))
+    groups = [order[i : i + repos] for i in range(0, len(order), repos)]
+    return [
+        np.concatenate([pieces[i] for i in groups[number]])
+        for number in rng.permutation(len(groups))
+    ]
+
+
 def by_length(lengths: Sequence[int], *, size: int) -> Iterator[Ints]:
     """Row numbers for inference, longest first, so that running out of memory shows at once."""
     order = np.argsort(-np.asarray(lengths), kind="stable")

@@ -14,6 +14,10 @@ from bot.errors import UserError
 
 Engine = Literal["contrastive", "setfit"]
 Precision = Literal["auto", "bf16", "fp32"]
+Within = Literal["batch", "repository"]
+Loss = Literal["plain", "focal", "asymmetric"]
+Balance = Literal["fixed", "uncertainty"]
+Adaptation = Literal["none", "mlm", "title_body"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +25,11 @@ class Recipe:
     """How an encoder is tuned and how its scores are mixed with those of words."""
 
     name: str
+    seed: int = 0
+    """Of `training.fit`; `score` is told its seeds."""
     engine: Engine = "contrastive"
+    encoder: str = ""
+    """Directory or hub name that `training.fit` starts from; empty: the base encoder."""
     max_tokens: int = 128
     epochs: int = 4
     max_passes: int = 40_000
@@ -29,6 +37,10 @@ class Recipe:
     min_steps: int = 40
     """Lower bound of optimiser steps: few examples get more epochs."""
     batch: int = 32
+    accumulate: int = 1
+    """Batches per optimiser step; issues are compared within their batch."""
+    repos_per_batch: int = 0
+    """A batch is drawn from so many repositories; 0: from all, as they come."""
     learning_rate: float = 2e-4
     head_learning_rate: float = 1e-2
     layer_decay: float = 0.9
@@ -41,7 +53,15 @@ class Recipe:
     clip: float = 1.0
     contrast: float = 1.0
     """Weight of the contrastive loss beside the classification loss."""
+    contrast_within: Within = "batch"
+    """`repository`: only issues of one repository are compared, for the same name may mean another thing."""
     temperature: float = 0.1
+    loss: Loss = "plain"
+    """Of the classification: `focal` and `asymmetric` turn to rare labels and hard issues."""
+    focus: float = 2.0
+    """Exponent of the focal loss, and of the negatives in the asymmetric one."""
+    balance: Balance = "fixed"
+    """`uncertainty`: factors of the losses are learned, beginning with those of the recipe."""
     smoothing: float = 0.1
     """Label smoothing of the classification loss: maintainers' labels are noisy."""
     head_scale: float = 10.0
@@ -53,7 +73,20 @@ class Recipe:
     that were not trained on how much each side counts and where to cut. 0: none, fixed weights."""
     joint: bool = True
     """With a head per repository: tune one encoder on all repositories of the file."""
+    lora_rank: int = 0
+    """0: the weights themselves are tuned; else low-rank updates of this rank, merged in the end."""
+    lora_scale: float = 2.0
+    adapt: Adaptation = "none"
+    """Before labels: learn from all text, by masked words or by which body belongs to which title."""
+    adapt_epochs: int = 1
+    adapt_learning_rate: float = 1e-4
+    adapt_mask: float = 0.15
+    """Share of the tokens to guess."""
     precision: Precision = "auto"
+    checkpointing: bool = False
+    """Activations are computed again in the backward pass: less memory, a third more time."""
+    compile: bool = False
+    """torch.compile, on a GPU only: a first step of a minute pays in long runs."""
     terms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Semi-supervised methods with their options (`training.objectives.registry`). None: the twin that
     learns from labels alone."""
@@ -71,6 +104,7 @@ RECIPES: dict[str, Recipe] = {
         _STANDARD,
         replace(_STANDARD, name="separate", joint=False),
         replace(_STANDARD, name="fast", held_out_parts=0),
+        replace(_STANDARD, name="retrain", contrast_within="repository"),
         Recipe(name="setfit", engine="setfit", max_tokens=256, held_out_parts=0, joint=False),
     )
 }

@@ -1,6 +1,7 @@
 """Classification loss of the linear head: cross-entropy over exclusive labels, else binary per label.
 
-Unknown pairs weigh nothing.
+Unknown pairs weigh nothing. Rare labels and hard issues weigh more under the focal loss
+(https://arxiv.org/abs/1708.02002) and the asymmetric one (https://arxiv.org/abs/2009.14119).
 """
 
 from __future__ import annotations
@@ -11,33 +12,61 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from training.objectives import Batch
+from training.recipe import Loss
 
 SHUT = -1e4
 """Logit of a label that the issue's repository does not use."""
+LOUDER = 4.0
+"""A mean over labels that mostly are absent is a small number; this brings it to the size of the rest."""
+MARGIN = 0.05
+"""Asymmetric: a negative whose probability is below this is easy enough to count for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """`smoothing` moves targets off 0 and 1, for labels are noisy."""
+    """`smoothing` moves targets off 0 and 1, for labels are noisy.
+
+    `focus` is the exponent of the factor that quiets what is easy: (1 - p of the right answer); with the
+    asymmetric loss positives keep their full weight.
+    """
 
     smoothing: float
+    kind: Loss = "plain"
+    focus: float = 2.0
 
     def __call__(self, batch: Batch) -> torch.Tensor:
         return self._exclusive(batch) if batch.single else self._per_label(batch)
 
     def _exclusive(self, batch: Batch) -> torch.Tensor:
+        """The share of the right label says how easy the issue is; there are no negatives apart, so
+        the asymmetric loss is the plain one."""
         used = batch.known != 0
         positive = (batch.known > 0).float()
         target = positive * (1 - self.smoothing) + self.smoothing * used / used.sum(1, keepdim=True)
         log_share = batch.logits.masked_fill(~used, SHUT).log_softmax(dim=1)
-        return -(target * log_share).sum(dim=1).mean()
+        loss = -(target * log_share).sum(dim=1)
+        if self.kind == "focal":
+            loss = loss * (1 - (positive * log_share.exp()).sum(dim=1)) ** self.focus
+        if batch.weight is None:
+            return loss.mean()
+        weight = (positive * batch.weight).sum(dim=1)
+        return (loss * weight).sum() / weight.sum().clamp(min=1e-6)
 
     def _per_label(self, batch: Batch) -> torch.Tensor:
         told = (batch.known != 0).float()
-        target = (batch.known > 0).float() * (1 - self.smoothing) + self.smoothing / 2
+        if batch.weight is not None:
+            told = told * batch.weight
+        positive = batch.known > 0
+        target = positive.float() * (1 - self.smoothing) + self.smoothing / 2
         loss = binary_cross_entropy_with_logits(batch.logits, target, reduction="none")
+        if self.kind != "plain":
+            loss = loss * self._hard(batch.logits.sigmoid(), positive)
         return (loss * told).sum() / told.sum().clamp(min=1.0) * LOUDER
 
-
-LOUDER = 4.0
-"""A mean over labels that mostly are absent is a small number; this brings it to the size of the rest."""
+    def _hard(self, probability: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+        """[n, L]: how far each pair is from being answered."""
+        if self.kind == "focal":
+            wrong = torch.where(positive, 1 - probability, probability)
+            return wrong.clamp(min=0.0) ** self.focus
+        above = (probability - MARGIN).clamp(min=0.0)
+        return torch.where(positive, torch.ones_like(above), above**self.focus)

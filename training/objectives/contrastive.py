@@ -11,21 +11,31 @@ from dataclasses import dataclass
 import torch
 
 from training.objectives import Batch
+from training.recipe import Within
+
+LEAST = torch.finfo(torch.float32).min
+"""Instead of -inf: a row with nothing to compare would become no number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contrastive:
-    """Pairs weigh by the overlap of their label sets (Jaccard): 1 for the same, 0 for no common label."""
+    """Pairs weigh by the overlap of their label sets (Jaccard): 1 for the same, 0 for no common label.
+
+    `within` a repository: issues of others are neither alike nor unlike, they are not compared.
+    """
 
     temperature: float
+    within: Within = "batch"
 
     def __call__(self, batch: Batch) -> torch.Tensor:
         similar = batch.vectors @ batch.vectors.T / self.temperature
-        itself = torch.eye(len(similar), dtype=torch.bool, device=similar.device)
-        log_share = similar.masked_fill(itself, float("-inf")).log_softmax(dim=1)
-        weight = label_overlap(batch.known).masked_fill(itself, 0.0)
+        out = torch.eye(len(similar), dtype=torch.bool, device=similar.device)
+        if self.within == "repository" and batch.repo is not None:
+            out = out | (batch.repo[:, None] != batch.repo[None, :])
+        weight = label_overlap(batch.known).masked_fill(out, 0.0)
         total = weight.sum(dim=1)
-        loss = -(weight * log_share.masked_fill(itself, 0.0)).sum(dim=1) / total.clamp(min=1e-6)
+        log_share = similar.masked_fill(out, LEAST).log_softmax(dim=1)
+        loss = -(weight * log_share.masked_fill(out, 0.0)).sum(dim=1) / total.clamp(min=1e-6)
         heard = (total > 0).float()
         return (loss * heard).sum() / heard.sum().clamp(min=1.0)
 
