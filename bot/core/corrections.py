@@ -28,8 +28,9 @@ and its clock is not ours."""
 class Correction:
     """A human contradicted a decision of ours that took effect.
 
-    *removal*: our label was taken off. *addition*: a label was set where we had said nothing, or no
-    more than suggested it. *swap*: both inside an exclusive group; `removed` gave way to `added`.
+    *removal*: our label was taken off, or our suggestion dismissed. *addition*: a label was set where we
+    had said nothing, or no more than suggested it. *swap*: both inside an exclusive group; `removed`
+    gave way to `added`.
     """
 
     kind: Kind
@@ -150,12 +151,12 @@ def _why_no_addition(latest: Act) -> str:
 
 
 def _why_no_removal(acts: Sequence[Act], before: Sequence[LabelEvent]) -> str:
-    if all(act.did != "applied" for act in acts):
-        return "we had not set it"
     setters = [event for event in before if event.added]
     if setters and setters[-1].actor_kind != "us":
         return f"{setters[-1].actor} had set it, not we"
-    return ""
+    did = {act.did for act in acts}
+    dismissed = "suggested" in did and not setters
+    return "" if dismissed or "applied" in did else "we had not set it"
 
 
 def _correction(case: Case, event: LabelEvent) -> Correction:

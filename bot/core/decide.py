@@ -13,6 +13,9 @@ from bot.core.patterns import matches_any
 from bot.core.rules import Rules, learnable
 from bot.core.types import Action, Decision, Score
 
+HAS_IT = "the issue has it already"
+"""The reason for silence on a label that somebody set before we looked: we did not decide against it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Case:
@@ -98,7 +101,7 @@ def _decide_label(score: Score, case: _Case) -> Decision:
 
 
 def _present(score: Score, case: _Case) -> str:
-    return "the issue has it already" if _fold(score.label) in case.present else ""
+    return HAS_IT if _fold(score.label) in case.present else ""
 
 
 def _removed(score: Score, case: _Case) -> str:

@@ -1,7 +1,12 @@
 """What counts as truth: from label provenance to known pairs, +1 human yes, -1 human no, 0 unknown.
 
 Unknown is never a negative. A label set by us, by another bot or by a form teaches nothing about
-itself; an issue that nobody labelled teaches nothing at all.
+itself; an issue that nobody labelled teaches nothing at all. Nor does a mass relabel: callers pass events
+through `bot.core.provenance.discount_bulk` first.
+
+Our own labels that nobody touched might be taken for weak evidence, as somebody saw them and let them be.
+They are not: they lie where the head is sure already, so they can only tell it what it said, and whether
+anybody saw them nobody knows. They are 0, and so in no fit, no cut, no expectation and no gate.
 """
 
 from __future__ import annotations
@@ -15,8 +20,22 @@ from numpy.typing import NDArray
 from bot.core.families import families_of
 from bot.core.types import LabelEvent
 
+NOT_TEACHING = frozenset({"deleted", "transferred", "spam"})
+"""States of issues that are gone, or should never have been."""
+
 KnownPairs: TypeAlias = NDArray[np.int8]
 """[issues, labels] (or one row of it): +1 positive, -1 negative, 0 unknown."""
+
+
+def teaches(state: str, *, is_pull_request: bool = False) -> bool:
+    """Whether anything about an issue in this state is evidence."""
+    return not is_pull_request and state not in NOT_TEACHING
+
+
+def by_people(current: Collection[str], events: Sequence[LabelEvent]) -> set[str]:
+    """Those of the labels on an issue that nobody but a person is known to have set last."""
+    latest = _latest(events)
+    return {name for name in current if name not in latest or _is_human(latest[name])}
 
 
 def known_row(
@@ -73,13 +92,21 @@ def _by_provenance(
     current: Collection[str], events: Sequence[LabelEvent], removed: Collection[str]
 ) -> tuple[set[str], set[str], set[str]]:
     """(set by a human, removed by a human, touched last by someone who is no evidence)."""
-    latest = {event.label: event for event in sorted(events, key=lambda event: event.at)}
-    human = {name: event for name, event in latest.items() if event.actor_kind == "human"}
+    latest = _latest(events)
+    human = {name: event for name, event in latest.items() if _is_human(event)}
     chosen = {name for name, event in human.items() if event.added}
     chosen |= {name for name in current if name not in latest}
     refused = {name for name, event in human.items() if not event.added}
     refused |= {name for name in removed if name not in human} - chosen
     return chosen, refused, latest.keys() - human.keys() - refused
+
+
+def _latest(events: Sequence[LabelEvent]) -> dict[str, LabelEvent]:
+    return {event.label: event for event in sorted(events, key=lambda event: event.at)}
+
+
+def _is_human(event: LabelEvent) -> bool:
+    return event.actor_kind == "human"
 
 
 def _ruled_out(chosen: Collection[str], exclusive: Sequence[Sequence[str]]) -> set[str]:

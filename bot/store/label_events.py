@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from bot.core import types
@@ -90,16 +90,23 @@ def of_issue(session: Session, issue_id: int) -> list[types.LabelEvent]:
 
 def of_repository(session: Session, repository_id: int) -> dict[int, list[types.LabelEvent]]:
     """Issue id -> its label events, oldest first; issues without any are absent."""
+    found: dict[int, list[types.LabelEvent]] = {}
+    for issue_id, event in among(session, repository_id):
+        found.setdefault(issue_id, []).append(event)
+    return found
+
+
+def among(
+    session: Session, repository_id: int, *conditions: ColumnElement[bool]
+) -> list[tuple[int, types.LabelEvent]]:
+    """(issue id, event) of a repository under these conditions, oldest first."""
     statement = (
         select(LabelEvent)
         .join(Issue, Issue.id == LabelEvent.issue_id)
-        .where(Issue.repository_id == repository_id)
+        .where(Issue.repository_id == repository_id, *conditions)
         .order_by(LabelEvent.at, LabelEvent.id)
     )
-    found: dict[int, list[types.LabelEvent]] = {}
-    for row in session.scalars(statement):
-        found.setdefault(row.issue_id, []).append(_event(row))
-    return found
+    return [(row.issue_id, _event(row)) for row in session.scalars(statement)]
 
 
 def removed_by_human(session: Session, issue_id: int) -> set[str]:
@@ -132,21 +139,11 @@ def _find(
 
 
 def _told_twice(row: LabelEvent, event: types.LabelEvent, name: str) -> bool:
-    by_us_for_them = row.source == ON_BEHALF and event.actor_kind == "us"
     return (
         (row.label, row.added) == (name, event.added)
-        and (row.actor == event.actor or by_us_for_them)
         and (row.github_id is None or event.github_id is None)
         and abs(row.at - event.at) <= SAME_WITHIN
     )
-
-
-def _same_act(row: LabelEvent, event: types.LabelEvent) -> bool:
-    """Told under two names: as ours by GitHub, as theirs by us."""
-    if event.github_id is not None and row.github_id is not None:
-        return row.github_id == event.github_id
-    near = abs(row.at - event.at) <= SAME_WITHIN
-    return (row.label, row.added) == (event.label, event.added) and near
 
 
 def _one_hand(row: LabelEvent, event: types.LabelEvent, *, source: str) -> bool:

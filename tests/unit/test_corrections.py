@@ -136,7 +136,13 @@ def test_where_we_kept_silent_there_is_nothing_to_correct() -> None:
     assert (found.corrections, reasons(found)) == ((), ["we kept silent here on purpose"])
 
 
-@pytest.mark.parametrize("did", ["abstained", "suggested", "withheld"])
+def test_a_suggestion_dismissed_is_a_removal() -> None:
+    """Told as the removal of a label that was never there."""
+    found = read([act("bug", "suggested")], [event("bug", False, 60)])
+    assert [(one.kind, one.removed) for one in found.corrections] == [("removal", "bug")]
+
+
+@pytest.mark.parametrize("did", ["abstained", "withheld"])
 def test_only_what_we_did_on_github_can_be_undone(did: Did) -> None:
     found = read([act("bug", did)], [event("bug", False, 60)])
     assert (found.corrections, reasons(found)) == ((), ["we had not set it"])

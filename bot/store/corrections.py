@@ -1,0 +1,193 @@
+"""Corrections of a repository or an issue, derived anew from decisions, effects and label events.
+
+Nothing is stored twice: a label put back, a renamed label or a mass relabel that shows itself only with
+its tenth issue changes what yesterday's events mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, and_, case, exists, or_, select
+from sqlalchemy.orm import Session
+
+from bot.core import types
+from bot.core.corrections import Act, Case, Correction, Derived, Did, derive
+from bot.core.decide import HAS_IT
+from bot.core.evidence import by_people, teaches
+from bot.core.families import infer_exclusive
+from bot.core.provenance import WITHIN, in_bulk
+from bot.core.rules import learnable, parse_rules
+from bot.store import label_events, labels
+from bot.store.label_events import SAME_WITHIN
+from bot.store.tables import Answer, Decision, Effect, Issue, LabelEvent, Repository
+
+Groups = Sequence[Collection[str]]
+
+_WRITES = {"apply": "add", "suggest": "suggest"}
+
+
+def of_repository(session: Session, repository_id: int) -> list[Correction]:
+    """All corrections that stand, oldest first: the repository's own regression suite."""
+    events = label_events.of_repository(session, repository_id)
+    bulk = in_bulk((issue, event) for issue, told in events.items() for event in told)
+    of_repository_ = Issue.repository_id == repository_id
+    cases = _cases(session, of_repository_, events, bulk=bulk)
+    groups = _exclusive(session, repository_id, events) if cases else ()
+    found = [one for case in cases for one in derive(case, exclusive=groups).corrections]
+    return sorted(found, key=lambda one: (one.at, one.issue_id))
+
+
+def of_issue(session: Session, issue_id: int) -> list[Correction]:
+    """The corrections of one issue that stand, oldest first."""
+    return list(explained(session, issue_id).corrections)
+
+
+def explained(session: Session, issue_id: int) -> Derived:
+    """The corrections of one issue, and for every other label event why it is none."""
+    repository_id = session.get_one(Issue, issue_id).repository_id
+    events = label_events.of_issue(session, issue_id)
+    bulk = in_bulk(_around(session, repository_id, events))
+    cases = _cases(session, Issue.id == issue_id, {issue_id: events}, bulk=bulk)
+    if not cases:
+        return Derived((), ())
+    found = derive(cases[0])
+    if len({one.kind for one in found.corrections}) < 2:
+        return found
+    history = label_events.of_repository(session, repository_id)
+    return derive(cases[0], exclusive=_exclusive(session, repository_id, history))
+
+
+def _cases(
+    session: Session,
+    which: ColumnElement[bool],
+    events: Mapping[int, Sequence[types.LabelEvent]],
+    *,
+    bulk: Collection[tuple[int, types.LabelEvent]],
+) -> list[Case]:
+    """The issues on which we decided something and that still teach."""
+    acts = _acts(session, which)
+    dismissals = _dismissals(session, which)
+    statement = select(
+        Issue.id,
+        Issue.author,
+        Issue.author_association,
+        Issue.silent,
+        Issue.state,
+        Issue.is_pull_request,
+    ).where(which, Issue.id.in_(list(acts)))
+    of_bulk: dict[int, list[types.LabelEvent]] = {}
+    for issue_id, event in bulk:
+        of_bulk.setdefault(issue_id, []).append(event)
+    return [
+        Case(
+            row.id,
+            row.author,
+            row.author_association,
+            acts[row.id],
+            _with_dismissals(events.get(row.id, ()), dismissals.get(row.id, ())),
+            bulk=frozenset(of_bulk.get(row.id, ())),
+            silent=row.silent,
+        )
+        for row in session.execute(statement)
+        if teaches(row.state, is_pull_request=row.is_pull_request)
+    ]
+
+
+def _acts(session: Session, which: ColumnElement[bool]) -> dict[int, list[Act]]:
+    """What our decisions came to, of labels that people touched or whose suggestion they dismissed."""
+    touched = exists().where(
+        LabelEvent.issue_id == Decision.issue_id,
+        LabelEvent.label == Decision.label,
+        LabelEvent.actor_kind == "human",
+    )
+    written = and_(
+        Effect.decision_id == Decision.id,
+        Effect.label == Decision.label,
+        Effect.kind == case(_WRITES, value=Decision.action),
+    )
+    statement = (
+        select(Decision, Effect.status, Effect.done_at)
+        .join(Issue, Issue.id == Decision.issue_id)
+        .outerjoin(Effect, written)
+        .outerjoin(Answer, Answer.effect_id == Effect.id)
+        .where(which, Decision.reason != HAS_IT, or_(Answer.verdict == "dismissed", touched))
+        .order_by(Decision.id)
+    )
+    found: dict[int, list[Act]] = {}
+    for decision, status, done_at in session.execute(statement):
+        did = _did(decision.action, status)
+        at = done_at if did in ("applied", "suggested") and done_at else decision.decided_at
+        found.setdefault(decision.issue_id, []).append(Act(decision.label, did, at))
+    return found
+
+
+def _did(action: str, status: str | None) -> Did:
+    """What is recorded as done is ours, and nothing else. A suggestion that never reached GitHub was
+    silence to everybody there."""
+    match action, status:
+        case "apply", "done":
+            return "applied"
+        case "apply", _:
+            return "withheld"
+        case "suggest", "done":
+            return "suggested"
+        case _:
+            return "abstained"
+
+
+def _dismissals(session: Session, which: ColumnElement[bool]) -> dict[int, list[types.LabelEvent]]:
+    """Suggestions of ours that people dismissed, told like removals: GitHub has no event for them."""
+    statement = (
+        select(Effect.issue_id, Effect.label, Answer.actor, Answer.at)
+        .join(Effect, Effect.id == Answer.effect_id)
+        .join(Issue, Issue.id == Effect.issue_id)
+        .where(which, Answer.verdict == "dismissed")
+    )
+    found: dict[int, list[types.LabelEvent]] = {}
+    for row in session.execute(statement):
+        event = types.LabelEvent(row.label, False, row.actor, "human", row.at)
+        found.setdefault(row.issue_id, []).append(event)
+    return found
+
+
+def _with_dismissals(
+    events: Sequence[types.LabelEvent], dismissals: Sequence[types.LabelEvent]
+) -> list[types.LabelEvent]:
+    """Both, but for a dismissal that somebody recorded as a removal too."""
+    told = [event for event in events if not event.added]
+    return [
+        *events,
+        *(
+            one
+            for one in dismissals
+            if not any(x.label == one.label and abs(x.at - one.at) <= SAME_WITHIN for x in told)
+        ),
+    ]
+
+
+def _around(
+    session: Session, repository_id: int, events: Sequence[types.LabelEvent]
+) -> list[tuple[int, types.LabelEvent]]:
+    """What the same people did anywhere in the repository shortly before and after these events."""
+    human = [event for event in events if event.actor_kind == "human"]
+    near = [
+        and_(
+            LabelEvent.actor == event.actor,
+            LabelEvent.at.between(event.at - WITHIN, event.at + WITHIN),
+        )
+        for event in human
+    ]
+    return label_events.among(session, repository_id, or_(*near)) if near else []
+
+
+def _exclusive(
+    session: Session, repository_id: int, events: Mapping[int, Sequence[types.LabelEvent]]
+) -> Groups:
+    """Groups of which an issue carries one label: as the rules say, or as people labelled so far."""
+    rules = parse_rules(session.get_one(Repository, repository_id).rules_text or "")
+    names = [label.name for label in labels.active(session, repository_id)]
+    known = [name for name in names if learnable(name, rules)]
+    bearing = select(Issue.id, Issue.labels).where(Issue.repository_id == repository_id)
+    sets = [by_people(row.labels, events.get(row.id, ())) for row in session.execute(bearing)]
+    return infer_exclusive(sets, known, rules)
