@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, Double, cast, exists, extract, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -21,10 +21,10 @@ IN_COMMENT = "in a comment"
 
 WINDOW = timedelta(days=14)
 """How long a suggestion is looked after; then nobody is likely to answer."""
-FIRST_LOOK = timedelta(minutes=20)
-"""After which a new suggestion is looked at; later ones come ever more seldom, with its age."""
-SELDOM = 4
-"""A suggestion is looked at again when a quarter of its age has passed since the last look."""
+FIRST_LOOK = 20 * 60
+"""Seconds after which a new suggestion is looked at; later ones come ever more seldom, with its age."""
+SELDOM = 0.25
+"""A suggestion is looked at again when this part of its age has passed since the last look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +132,14 @@ def of_issue(session: Session, issue_id: int) -> dict[str, Answer]:
         .where(Effect.issue_id == issue_id)
         .order_by(Effect.id)
     )
-    return dict(session.execute(statement).tuples().all())
+    return {row[0]: row[1] for row in session.execute(statement)}
 
 
 def due(session: Session, *, most: int) -> list[Due]:
     """Issues whose native suggestions are to be looked at now, the longest unseen first."""
     oldest = func.min(Effect.done_at)
     seen = func.coalesce(Poll.polled_at, oldest)
-    wait = func.greatest((func.now() - oldest) / SELDOM, FIRST_LOOK)
+    wait = func.greatest(SELDOM * _seconds_since(oldest), FIRST_LOOK)
     statement = (
         select(
             Issue.id.label("issue_id"),
@@ -158,11 +158,15 @@ def due(session: Session, *, most: int) -> list[Due]:
             Issue.state != "deleted",
         )
         .group_by(Issue.id, Repository.id, Poll.polled_at)
-        .having(seen + wait <= func.now())
+        .having(_seconds_since(seen) >= wait)
         .order_by(seen)
         .limit(most)
     )
     return [Due(**row) for row in session.execute(statement).mappings()]
+
+
+def _seconds_since(moment: ColumnElement[Any]) -> ColumnElement[float]:
+    return cast(extract("epoch", func.now() - moment), Double)
 
 
 def looked(session: Session, issue_id: int) -> None:

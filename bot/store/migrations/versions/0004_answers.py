@@ -1,5 +1,7 @@
 """Comments and suggestions of ours, and what people answered."""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -31,7 +33,7 @@ def _key(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger(), autoincrement=False, nullable=False)
 
 
-def _stamp(name: str) -> sa.Column[sa.DateTime]:
+def _stamp(name: str) -> sa.Column[datetime]:
     return sa.Column(
         name, sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
     )
