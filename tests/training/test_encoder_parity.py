@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from bot.classify.build import build_bundle, find_base_weights
+from bot.classify.build import MAX_TOKENS, build_bundle, find_base_weights
 from bot.classify.bundle import read_bundle
 from bot.classify.encoder import Encoder
 from bot.classify.samples import SAMPLES
@@ -51,7 +51,7 @@ TEXTS = (*SAMPLES, *OTHERS)
 def reference() -> np.ndarray:
     """What sentence-transformers makes of the texts, one at a time so that nothing is padded."""
     model = SentenceTransformer(str(find_base_weights()), device="cpu")
-    assert model.max_seq_length == 256
+    model.max_seq_length = MAX_TOKENS
     return np.asarray(model.encode(list(TEXTS), batch_size=1, normalize_embeddings=True))
 
 
@@ -83,6 +83,6 @@ def test_reads_what_sentence_transformers_saves_today(
     """Its layout of files changes between versions; a fine-tuned encoder arrives in the newest."""
     SentenceTransformer(str(find_base_weights()), device="cpu").save(str(tmp_path / "saved"))
     saved = build_bundle(tmp_path / "saved", tmp_path / "bundle")
-    assert saved.manifest.max_tokens == 256
+    assert saved.manifest.max_tokens == MAX_TOKENS
     encoder = Encoder.open(tmp_path / "bundle", backend="fp32")
     assert cosines(encoder, reference).min() > 0.9999
