@@ -34,9 +34,7 @@ def log_stakes(
     limit = CAUTION / ((1 - target) * n)
     steps = np.log1p(np.minimum(bets[:, None], limit) * gain)
     walks = np.concatenate([np.zeros((len(bets), 1)), np.cumsum(steps, axis=1)], axis=1)
-    starts = np.arange(0, len(n), ENTRY)
-    shares = np.log(6 / (np.pi * np.arange(1, len(starts) + 1)) ** 2)
-    return np.array([_mixed(walks, shares, starts, end) for end in range(1, len(n) + 1)])
+    return _mixed(walks)
 
 
 def disproved(
@@ -54,15 +52,14 @@ def _bet(factor: float, target: float) -> float:
     return (worse - allowed) / (allowed * target)
 
 
-def _mixed(
-    walks: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    starts: NDArray[np.int_],
-    end: int,
-) -> float:
-    """The stake of all bettors together after `end` issues; those yet to enter hold theirs."""
-    entered = starts < end
-    own = walks[:, end, None] - walks[:, starts[entered]]
-    total = logsumexp(own + shares[entered]) - np.log(len(walks))
-    waiting = 1 - np.exp(shares[entered]).sum()
-    return float(np.logaddexp(total, np.log(max(waiting, 1e-300))))
+def _mixed(walks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log of the stake of all bettors together after each issue, from `walks` [bets, issues + 1]; those
+    yet to enter hold theirs."""
+    ends = np.arange(1, walks.shape[1])
+    starts = np.arange(0, len(ends), ENTRY)
+    shares = 6 / (np.pi * np.arange(1, len(starts) + 1)) ** 2
+    entered = starts[:, None] < ends
+    own = walks[:, None, 1:] - walks[:, starts, None] + np.log(shares / len(walks))[:, None]
+    own = np.where(entered, own, -np.inf)
+    waiting = 1 - (shares[:, None] * entered).sum(axis=0)
+    return np.asarray(np.logaddexp(logsumexp(own, axis=(0, 1)), np.log(waiting)))
