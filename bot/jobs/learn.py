@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from bot.classify.head import Head, fit_head
 from bot.classify.history import History
-from bot.core.evidence import KnownPairs, known_row
+from bot.core.evidence import KnownPairs, by_people, known_row, teaches
 from bot.core.families import families_of, infer_exclusive
 from bot.core.label_text import label_text
+from bot.core.provenance import discount_bulk
 from bot.core.rules import Rules, learnable, parse_rules
 from bot.core.text import issue_text
 from bot.core.types import IssueText, LabelEvent, LabelSpec
@@ -45,12 +46,7 @@ class Past:
 
     def human_labels(self, issue: StoredIssue) -> set[str]:
         """Labels that nobody but a human is known to have set last."""
-        latest = {event.label: event for event in self.events.get(issue.id, ())}
-        return {
-            name
-            for name in issue.labels
-            if name not in latest or latest[name].actor_kind == "human"
-        }
+        return by_people(issue.labels, self.events.get(issue.id, ()))
 
 
 def learn_repository(context: Context, *, repository_id: int, reason: str) -> str:
@@ -94,15 +90,15 @@ def _read_past(context: Context, repository_id: int) -> Past:
         ]
         return Past(
             full_name=row.full_name,
-            issues=[i for i in issues.history(session, repository_id) if _teaches(i)],
-            events=label_events.of_repository(session, repository_id),
+            issues=[
+                issue
+                for issue in issues.history(session, repository_id)
+                if teaches(issue.state, is_pull_request=issue.is_pull_request)
+            ],
+            events=discount_bulk(label_events.of_repository(session, repository_id)),
             specs=specs,
             rules=rules,
         )
-
-
-def _teaches(issue: StoredIssue) -> bool:
-    return not issue.is_pull_request and issue.state != "deleted"
 
 
 def _known(past: Past, exclusive: Sequence[Sequence[str]], *, settling: timedelta) -> KnownPairs:

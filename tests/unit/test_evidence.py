@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.evidence import known_pairs, known_row
+from bot.core.evidence import by_people, known_pairs, known_row, teaches
+from bot.core.provenance import TOGETHER, discount_bulk
 from bot.core.types import ActorKind, LabelEvent
 
 LABELS = ["bug", "feature", "area/ui", "area/db"]
@@ -105,3 +106,52 @@ def test_a_human_positive_is_never_turned(
     found = row(current=current, removed=removed, settled=settled, exclusive=[LABELS])
     assert all(found[LABELS.index(label)] == 1 for label in current)
     assert all(found[LABELS.index(label)] == -1 for label in removed - current)
+
+
+# -- our own labels ---------------------------------------------------------------------------------------
+
+OWN = st.lists(
+    st.builds(
+        event,
+        st.sampled_from(LABELS),
+        added=st.booleans(),
+        by=st.sampled_from(["us", "bot", "form"]),
+        day=st.integers(0, 9),
+    ),
+    max_size=6,
+)
+PEOPLE = st.lists(
+    st.builds(event, st.sampled_from(LABELS), added=st.booleans(), day=st.integers(0, 9)),
+    max_size=4,
+)
+
+
+@given(OWN, st.booleans())
+def test_what_no_person_touched_is_never_known(machines: list[LabelEvent], settled: bool) -> None:
+    """Not to the fit, nor to cuts, expectations and gates: they all read these pairs."""
+    current = {one.label for one in machines if one.added}
+    assert row(current=current, events=machines, settled=settled, exclusive=[LABELS]) == [0] * 4
+    assert by_people(current, machines) == set()
+
+
+@given(PEOPLE, OWN)
+def test_no_machine_makes_a_positive(people: list[LabelEvent], machines: list[LabelEvent]) -> None:
+    """Whatever people do beside it: a label is positive only where a person's is the last word."""
+    told = sorted([*people, *machines], key=lambda one: one.at)
+    latest = {one.label: one for one in told}
+    found = row(current={label for label, one in latest.items() if one.added}, events=told)
+    for label, value in zip(LABELS, found, strict=True):
+        if value > 0:
+            assert latest[label].actor_kind == "human"
+
+
+def test_a_mass_relabel_teaches_nothing() -> None:
+    told = {n: [event("bug")] for n in range(TOGETHER)}
+    for events in discount_bulk(told).values():
+        assert row(current={"bug"}, events=events) == [0, 0, 0, 0]
+
+
+def test_issues_that_are_gone_teach_nothing() -> None:
+    assert [teaches(state) for state in ("open", "closed")] == [True, True]
+    assert [teaches(state) for state in ("deleted", "transferred", "spam")] == [False] * 3
+    assert not teaches("open", is_pull_request=True)
