@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from zlib import crc32
 
 import numpy as np
@@ -85,6 +86,27 @@ def weigh_words(counts: csr_matrix, vocabulary: Vocabulary) -> csr_matrix:
     starts = np.append(0, np.cumsum(np.bincount(row, minlength=n)))
     data = (values * scale[block]).astype(np.float32)
     return csr_matrix((data, at, starts), shape=(n, features))
+
+
+def name_features(text: IssueText) -> dict[int, str]:
+    """Feature -> the word, pair or heading of this text that made it; hashes alone cannot be read back."""
+    title = _WORD.findall(text.title.lower())
+    body = _WORD.findall(text.body.lower())[:MAX_WORDS]
+    first, headings = title[:1], [line.lower() for line in _HEADING.findall(text.body)]
+    pairs = [f"{one} {other}" for one, other in pairwise(title)]
+    hashed = _hashes(title, {})
+    named = (
+        (0, _hashes([*title, *body], {}), [*title, *body]),
+        (1, hashed, title),
+        (1, _pairs(hashed), pairs),
+        (1, _hashes([f"^{word}" for word in first], {}), first),
+        (2, _hashes(headings, {}), headings),
+    )
+    return {
+        int(id_) % BLOCK_IDS + block * BLOCK_IDS: name
+        for block, ids, names in named
+        for id_, name in zip(ids, names, strict=True)
+    }
 
 
 def _features(text: IssueText, mark: str, cache: dict[str, int]) -> Ids:
