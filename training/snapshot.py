@@ -24,6 +24,7 @@ from training.tables import Schema, read_table
 
 Part: TypeAlias = Literal["train", "evaluate", "unlabelled"]
 """`unlabelled`: older than the evaluation part, nothing known of its labels; text to learn from."""
+PARTS: tuple[Part, ...] = ("train", "evaluate", "unlabelled")
 Provenance: TypeAlias = Literal["human", "form", "bot", "us", "history"]
 """Who a pair's value comes from; `history`: the issue has the label and nobody knows who set it."""
 

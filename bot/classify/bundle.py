@@ -110,8 +110,8 @@ def file_sha256(path: Path, *, advice: str = BUILD_ADVICE) -> str:
 
 
 @contextmanager
-def publishing(out: Path) -> Iterator[Path]:
-    """A directory to write a bundle into; it becomes `out` when the block ends well, else it goes.
+def publishing(out: Path, *, what: str = "a bundle") -> Iterator[Path]:
+    """A directory to write `what` into; it becomes `out` when the block ends well, else it goes.
 
     What was at `out` stays readable until then. Of two writers the last wins.
     """
@@ -120,12 +120,12 @@ def publishing(out: Path) -> Iterator[Path]:
         out.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     except OSError as error:
-        raise UserError(f"Cannot write a bundle to {out}: {error.strerror}") from None
+        raise UserError(f"Cannot write {what} to {out}: {error.strerror}") from None
     try:
         new = aside / "new"
         new.mkdir()
         yield new
-        _swap(new, out, aside=aside)
+        _swap(new, out, aside=aside, what=what)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -137,13 +137,13 @@ def write_manifest(directory: Path, manifest: Manifest) -> Bundle:
     return Bundle(directory, manifest)
 
 
-def _swap(new: Path, out: Path, *, aside: Path) -> None:
+def _swap(new: Path, out: Path, *, aside: Path, what: str) -> None:
     """A directory with files cannot be replaced in one step, so the old one moves aside first.
 
     Another writer may come between the two steps; then its bundle moves aside too.
     """
     if _holds_something_else(out):
-        raise UserError(f"{out} holds something that is not a bundle; choose another directory")
+        raise UserError(f"{out} holds something that is not {what}; choose another directory")
     for attempt in range(100):
         with suppress(FileNotFoundError):
             out.rename(aside / f"old-{attempt}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 
 import typer
 
-from training.cli import score
+from training.cli import fit, score, snapshot
 
 app = typer.Typer(
     help="Retrains the encoder on what the maintainers taught.",
@@ -22,7 +23,17 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    logging.basicConfig(level=logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("training").setLevel(logging.INFO)
+    signal.signal(signal.SIGTERM, _terminated)
+
+
+def _terminated(*_: object) -> None:
+    """SIGTERM unwinds the stack, so that ranks are told to save and stop."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 app.command()(score.score)
+app.command()(fit.fit)
+app.command()(fit.agent)
+app.command()(snapshot.snapshot)

@@ -1,0 +1,65 @@
+"""`labelwright-train snapshot`: cut an immutable data set from the store or from files."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from training.cli.terminal import console, polite_errors
+
+if TYPE_CHECKING:
+    from training.cut import CutSettings
+    from training.snapshot import Snapshot
+
+
+def snapshot(
+    out: Annotated[Path, typer.Option(help="Directory of the snapshot")],
+    issues: Annotated[
+        list[Path] | None,
+        typer.Option(help="File of issues, may be given again; the store's if unset"),
+    ] = None,
+    after: Annotated[
+        list[Path] | None,
+        typer.Option(help="Snapshot whose evaluation part a run has used; may be given again"),
+    ] = None,
+    share: Annotated[
+        float, typer.Option(min=0.05, max=0.6, help="Share of the newest issues that evaluates")
+    ] = 0.3,
+) -> None:
+    """Cut a snapshot: training, evaluation and unlabelled issues, hashed, with their provenance."""
+    with polite_errors(), console.status("Cutting the snapshot"):
+        from training.cut import CutSettings, cut_files, used_windows
+
+        settings = CutSettings(share=share, used=used_windows(after or []))
+        cut = cut_files(issues, out, settings=settings) if issues else _from_store(out, settings)
+    _show(cut)
+
+
+def _from_store(out: Path, settings: CutSettings) -> Snapshot:
+    from bot.cli.terminal import open_store, start
+    from training.cut import cut_store
+
+    house = start()
+    with open_store(house) as database, database.session() as session:
+        return cut_store(
+            session, out, settling=timedelta(days=house.settling_days), settings=settings
+        )
+
+
+def _show(cut: Snapshot) -> None:
+    table = Table(title=f"snapshot {cut.id} at {cut.directory}")
+    table.add_column("")
+    for column in ("train", "evaluate", "unlabelled", "labels", "evaluates from"):
+        table.add_column(column, justify="right")
+    for data in cut.repositories:
+        counts, window = data.facts.counts, data.facts.window
+        since = str(window.first.date() if window.first else "by order") if window else "-"
+        cells = [str(counts.get(part, 0)) for part in ("train", "evaluate", "unlabelled")]
+        table.add_row(data.name, *cells, str(len(data.specs)), since)
+    console.print(table)
+    for reason, count in cut.manifest.left_out.items():
+        console.print(f"left out: {count} {reason}", highlight=False)
