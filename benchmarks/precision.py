@@ -64,7 +64,7 @@ class Replay:
 
 def main() -> None:
     options = _options()
-    encode = _encoder(options.bundle, options.cache)
+    encode = open_encoder(options.bundle, options.cache)
     rows = []
     for path in options.files:
         for repo, issues in by_repository(read_issues(path, repo=options.repo)).items():
@@ -99,7 +99,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _encoder(bundle: Path, cache: Path | None) -> Encode:
+def open_encoder(bundle: Path, cache: Path | None) -> Encode:
     """The encoder that serves; with `cache`, every list of texts is embedded once."""
     encoder = Encoder.open(bundle)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import pi
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +37,6 @@ class Rank:
     n: int
     expected: float
     preset: float
-
-
-def spend(delta: float, *, choice: int) -> float:
-    """What the `choice`-th choice (from 1) may use of `delta`, so that all choices ever made use no more
-    than all of it: 6 / (pi k)^2 sums to 1."""
-    return delta * 6 / (pi * choice) ** 2
 
 
 def choose_cut(

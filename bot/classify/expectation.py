@@ -38,7 +38,8 @@ class LabelExpectation:
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """The forward-chained record of the whole head. `n` issues were scored by what came before them;
-    rates are None where nothing was applied. `lower_bound` holds at confidence 1 - delta."""
+    rates are None where nothing was applied. `lower_bound` holds at confidence 1 - delta, what this choice
+    of cuts could spend. `choice`, `rank`, `pairs`, `since`: what the next one must know, see `Earlier`."""
 
     target: float
     delta: float
@@ -50,6 +51,10 @@ class Expectation:
     coverage: float | None
     label_recall: float | None
     labels: tuple[LabelExpectation, ...]
+    choice: int = 1
+    rank: float | None = None
+    pairs: int = 0
+    since: str | None = None
 
     @property
     def muted(self) -> dict[str, str]:

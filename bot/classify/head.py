@@ -7,7 +7,7 @@ from no issue at all to thousands. Refuses to learn from unknown pairs, and to b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix
 
 from bot.classify import artefact
 from bot.classify.calibrate import Combiner, cross_probabilities, fit_combiner
+from bot.classify.choices import Earlier
 from bot.classify.expectation import Expectation
 from bot.classify.folds import forward_blocks, repeats
 from bot.classify.history import History
@@ -84,6 +85,10 @@ class Head:
     ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
         return self.memory.recall(self.combiner.probabilities(evidence), vectors)
 
+    def remembering(self, memory: Memory) -> Head:
+        """The same head with that memory in place of its own."""
+        return replace(self, memory=memory)
+
     def to_bytes(self) -> bytes:
         """safetensors with JSON metadata; `from_bytes` gives a head that scores the same (within half
         precision of its word weights)."""
@@ -127,12 +132,16 @@ def fit_head(
     exclusive: Sequence[Sequence[str]] = (),
     target: float = 0.9,
     delta: float = 0.05,
+    earlier: Earlier | None = None,
+    families: Mapping[str, str] | None = None,
 ) -> Head:
     """Fit sides, calibration and cuts on `history`, from zero issues up.
 
     `label_vectors` [L, d]: vectors of each label's name and description. `exclusive`: groups of
     which an issue carries at most one. The promise: among known pairs, at least `target` of the
     applied labels are right, at confidence 1 - `delta`, for issues exchangeable with the newest.
+    `earlier`: what choices of cuts before this one proved and spent. `families`: label -> family,
+    where the rules say other than its prefix.
     """
     (head,) = fit_heads(
         history,
@@ -141,6 +150,8 @@ def fit_head(
         exclusive=exclusive,
         targets=(target,),
         delta=delta,
+        earlier=earlier,
+        families=families,
     )
     return head
 
@@ -153,12 +164,14 @@ def fit_heads(
     exclusive: Sequence[Sequence[str]] = (),
     targets: Sequence[float] = (0.9,),
     delta: float = 0.05,
+    earlier: Earlier | None = None,
+    families: Mapping[str, str] | None = None,
 ) -> tuple[Head, ...]:
     """`fit_head` for each of `targets`, for the price of one: they differ in cuts alone."""
     specs = tuple(labels)
     names = tuple(spec.name for spec in specs)
     groups = tuple(tuple(group) for group in exclusive)
-    fit = partial(fit_sides, label_vectors=label_vectors, family=_families(names))
+    fit = partial(fit_sides, label_vectors=label_vectors, family=_families(names, families))
     counts = counted(history)
     past = _chain_forward(history, counts, fit)
     combiner = fit_combiner(past.evidence, past.known)
@@ -167,7 +180,13 @@ def fit_heads(
     sides = fit(history.vectors, counts, history.known, weights=history.weights, start=past.latest)
     promises = {
         target: make_promise(
-            scored, history.known, names, exclusive=groups, target=target, delta=delta
+            scored,
+            history.known,
+            names,
+            exclusive=groups,
+            target=target,
+            delta=delta,
+            earlier=earlier,
         )
         for target in targets
     }
@@ -213,12 +232,14 @@ class _Past:
 
 def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Sides]) -> _Past:
     """Evidence of issues by sides fitted on what came before them; repeats of earlier issues are left
-    out."""
+    out, and those on which we acted."""
     fresh = ~repeats(history.vectors)
+    if history.unbiased is not None:
+        fresh &= history.unbiased
     labels = history.known.shape[1]
     evidence, known = [np.zeros((len(EVIDENCE), 0, labels), np.float32)], [history.known[:0]]
     block, sides = [np.zeros(0, np.int32)], None
-    for number, (past, now) in enumerate(forward_blocks(history.informed)):
+    for number, (past, now) in enumerate(forward_blocks(history.witnesses)):
         rows = np.arange(now.start, now.stop)[fresh[now]]
         often = history.weights[past] if history.weights is not None else None
         sides = fit(
@@ -231,7 +252,9 @@ def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Side
     return _Past(*joined, latest=sides)
 
 
-def _families(labels: Sequence[str]) -> NDArray[np.int32]:
-    found = families_of(labels)
+def _families(
+    labels: Sequence[str], families: Mapping[str, str] | None = None
+) -> NDArray[np.int32]:
+    found = families_of(labels) | dict(families or {})
     numbers = {family: number for number, family in enumerate(dict.fromkeys(found.values()))}
     return np.array([numbers[found[label]] for label in labels], dtype=np.int32)

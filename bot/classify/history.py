@@ -17,7 +17,8 @@ class History:
     """Issues, oldest first. `vectors` [n, d]: unit rows of the encoder that serves; `known` [n, L]:
     +1, -1 or 0; `times` [n]: seconds, never decreasing; `associations` [n]: of the author, if known;
     `counts` [n, IDS]: the words of texts and associations, where they were counted before (texts may
-    then be empty); `weights` [n, L]: how often each known pair counts, once if not given."""
+    then be empty); `weights` [n, L]: how often each known pair counts, once if not given; `unbiased`
+    [n]: issues on which we did not act, all if not given: only these choose calibration and cuts."""
 
     texts: Sequence[IssueText]
     vectors: NDArray[np.float32]
@@ -26,6 +27,7 @@ class History:
     associations: Sequence[str] | None = None
     counts: csr_matrix | None = None
     weights: NDArray[np.float32] | None = None
+    unbiased: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         sizes = {len(self.vectors), len(self.known), len(self.times)}
@@ -43,6 +45,11 @@ class History:
         """[n]: issues with at least one known pair."""
         return np.asarray((self.known != 0).any(axis=1))
 
+    @property
+    def witnesses(self) -> NDArray[np.bool_]:
+        """[n]: informed issues whose labels owe nothing to us."""
+        return self.informed if self.unbiased is None else self.informed & self.unbiased
+
     def only(self, rows: Sequence[int]) -> History:
         """Some of its issues, in time order; repeats are allowed."""
         kept = list(rows)
@@ -54,4 +61,5 @@ class History:
             associations=[self.associations[row] for row in kept] if self.associations else None,
             counts=self.counts[kept] if self.counts is not None else None,
             weights=self.weights[kept] if self.weights is not None else None,
+            unbiased=self.unbiased[kept] if self.unbiased is not None else None,
         )

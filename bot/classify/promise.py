@@ -8,11 +8,12 @@ Refuses to apply what only a label's name speaks for, and what too few humans ev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.classify.choices import Earlier
 from bot.classify.cuts import Rank, choose_cut
 from bot.classify.expectation import Expectation, expect
 from bot.core.bounds import lower_bound, upper_bound
@@ -55,19 +56,6 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
-    """What earlier choices of cuts left behind, and what came of them since.
-
-    `held`: preset of the rank that was proved. `stricter_than`: preset whose promise was seen to break:
-    only stricter ones may be chosen. `broken`: label -> why, where practice disproved it.
-    """
-
-    held: float | None = None
-    stricter_than: float | None = None
-    broken: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class _Terms:
     """What a choice must reach, at confidence 1 - `delta`."""
 
@@ -78,11 +66,8 @@ class _Terms:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`rank`: preset of the rank that was chosen, None where there is none."""
-
     cuts: tuple[LabelCut, ...]
     expectation: Expectation
-    rank: float | None
 
 
 def make_promise(
@@ -95,13 +80,14 @@ def make_promise(
     delta: float,
     earlier: Earlier | None = None,
 ) -> Promise:
-    """Choose cuts on `scored`; `history` [all, L] counts what each label has been taught. At `delta` 0
-    nothing new is proved, and what was proved `earlier` is held.
+    """Choose cuts on `scored`; `history` [all, L] counts what each label has been taught. All choices of
+    a repository together break the promise with probability `delta` at most, see `Earlier`.
 
     Which labels take part in the test of a block is decided on the other blocks, and the test leaves
     out the own cuts, which only take away: no label's luck vouches for the promise.
     """
-    terms = _Terms(target, delta, earlier or Earlier())
+    earlier = earlier or Earlier()
+    terms = _Terms(target, earlier.spends(delta), earlier)
     p, known = scored.probabilities, scored.known
     sure = winners(p, labels, exclusive) & (p >= max(0.5, 1 - LENIENCE * (1 - target)))
     barred = _barred(history, labels, terms.earlier.broken)
@@ -110,7 +96,7 @@ def make_promise(
     records = _records(p, known, sure)
     why = _reasons(barred, records, terms, unproven=_unproven(known[tested], pooled, terms))
     apply_at = _own_cuts(pooled, records, why, target)
-    in_force = [cut is not None for cut in apply_at]
+    in_force = np.array([cut is not None for cut in apply_at], dtype=np.bool_)
     expectation = expect(
         expected & in_force & (p >= (pooled.cut if pooled else 1)),
         known,
@@ -119,15 +105,29 @@ def make_promise(
         apply_at=apply_at,
         why_muted=why,
         target=target,
-        delta=delta,
-        lower_bound=lower_bound(pooled.right, pooled.n, delta=delta) if pooled and delta else None,
+        delta=terms.delta,
+        lower_bound=_proved(pooled, terms),
     )
     zero_shot = (history > 0).sum(axis=0) < MIN_POSITIVES
     cuts = tuple(
         LabelCut(cut, SUGGEST_AT, reason, bool(by_name))
         for cut, reason, by_name in zip(apply_at, why, zero_shot, strict=True)
     )
-    return Promise(cuts=cuts, expectation=expectation, rank=pooled.preset if pooled else None)
+    chosen = replace(
+        expectation,
+        choice=earlier.choice,
+        rank=pooled.preset if pooled else None,
+        pairs=earlier.pairs,
+        since=earlier.since,
+    )
+    return Promise(cuts=cuts, expectation=chosen)
+
+
+def _proved(pooled: Rank | None, terms: _Terms) -> float | None:
+    """The precision that the pooled record proves; None where nothing was to be proved."""
+    if pooled is None or not terms.delta:
+        return None
+    return lower_bound(pooled.right, pooled.n, delta=terms.delta)
 
 
 def _pooled_cut(

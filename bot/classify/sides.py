@@ -88,7 +88,7 @@ def fit_sides(
     """Fit both sides on vectors [n, d], word counts [n, ids] and known pairs [n, L], each counted
     `weights` [n, L] times. `start`: sides fitted on less, to begin from; saves steps and changes the
     result within the tolerance."""
-    stand_in = CENTRE_WEIGHT * label_vectors.mean(axis=0)
+    stand_in = CENTRE_WEIGHT / max(1, len(label_vectors)) * label_vectors.sum(axis=0)
     centre = ((vectors.sum(axis=0) + stand_in) / (len(vectors) + CENTRE_WEIGHT)).astype(np.float32)
     vocabulary = learn_vocabulary(counts)
     told = np.flatnonzero((known != 0).any(axis=1))
@@ -190,7 +190,7 @@ def author_marks(associations: Sequence[str] | None) -> list[str] | None:
 
 def zero_shot(label_vectors: Floats) -> Floats:
     """Directions [d, L] that the labels' own words point to, of length `ZERO_SHOT_SCALE`."""
-    away = label_vectors - label_vectors.mean(axis=0)
+    away = label_vectors - label_vectors.sum(axis=0) / max(1, len(label_vectors))
     lengths = np.linalg.norm(away, axis=1, keepdims=True)
     return np.asarray(ZERO_SHOT_SCALE * (away / np.maximum(lengths, 1e-6)).T, dtype=np.float32)
 
