@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     github_private_key_file: Path | None = Field(
         default=None, description="File with that PEM instead"
     )
+    github_token: SecretStr | None = Field(
+        default=None,
+        validation_alias="GITHUB_TOKEN",
+        description="Token that `labelwright preview` reads a repository with; nothing else uses it",
+    )
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
         description="Comma-separated; the first signs, all verify, so that one can be rotated",
@@ -58,11 +63,15 @@ class Settings(BaseSettings):
     settling_days: float = Field(
         default=7.0, ge=0, description="Days after which the labels of an issue count as settled"
     )
+    agent_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated tokens that let GPU boxes fetch retraining runs; no such door if unset",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Log level"
     )
 
-    @field_validator("webhook_secrets", mode="before")
+    @field_validator("webhook_secrets", "agent_tokens", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -77,6 +86,11 @@ class Settings(BaseSettings):
     @property
     def bundle_dir(self) -> Path:
         return self.bundle or self.data_dir / "bundles" / "base"
+
+    @property
+    def training_dir(self) -> Path:
+        """Snapshots, runs and the bundles they made."""
+        return self.data_dir / "training"
 
     @cached_property
     def private_key(self) -> str:

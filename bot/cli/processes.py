@@ -40,9 +40,10 @@ def serve() -> None:
         if not settings.webhook_secrets:
             raise UserError("Set LABELWRIGHT_WEBHOOK_SECRETS to the App's webhook secret")
         secrets = [secret.get_secret_value() for secret in settings.webhook_secrets]
+        tokens = [token.get_secret_value() for token in settings.agent_tokens]
         with open_store(settings) as database:
             uvicorn.run(
-                create_app(database, webhook_secrets=secrets),
+                create_app(database, webhook_secrets=secrets, agent_tokens=tokens),
                 host=settings.host,
                 port=settings.port,
                 log_config=None,

@@ -5,6 +5,7 @@ from bot.store.tables.github import Installation, Issue, Label, LabelEvent, Repo
 from bot.store.tables.learning import Refit, Touched
 from bot.store.tables.model import Decision, Head, Vector
 from bot.store.tables.promise import Standing
+from bot.store.tables.runs import Run
 from bot.store.tables.work import (
     Delivery,
     Effect,
@@ -31,6 +32,7 @@ __all__ = [
     "QueueMigration",
     "Refit",
     "Repository",
+    "Run",
     "ScheduleRun",
     "Standing",
     "Touched",

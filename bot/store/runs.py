@@ -1,0 +1,146 @@
+"""Runs: who fits which, until when; what became of it. A lease that runs out gives its run back.
+
+Every change by a fitter names its lease, so that a machine that was thought dead and comes back
+cannot spoil the run that another has taken over.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from bot.errors import UserError
+from bot.store.tables import Run
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+"""Fits that may die before the run is given up."""
+LEASE = timedelta(minutes=10)
+"""Without a heartbeat for so long, whoever fits is taken for dead."""
+
+Ending = Literal["promoted", "kept", "failed"]
+
+
+class LeaseLost(UserError):
+    """The run is no longer ours: the lease ran out, or the run ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to fit a run, until it runs out."""
+
+    run_id: int
+    token: str
+    directory: Path
+    attempt: int
+
+
+def create(session: Session, *, reason: str, launcher: str, directory: Path, snapshot: str) -> int:
+    """A run that waits to be fitted; its id."""
+    run = Run(reason=reason, launcher=launcher, directory=str(directory), snapshot=snapshot)
+    session.add(run)
+    session.flush()
+    return run.id
+
+
+def get(session: Session, run_id: int) -> Run:
+    """The run; UserError where there is none."""
+    run = session.get(Run, run_id)
+    if run is None:
+        raise UserError(f"There is no run {run_id}; `labelwright-train runs` lists them.")
+    return run
+
+
+def newest(session: Session, *, limit: int = 20) -> list[Run]:
+    return list(session.scalars(select(Run).order_by(Run.id.desc()).limit(limit)))
+
+
+def finished(session: Session) -> list[Run]:
+    """Every run that came to the gate, oldest first: what alpha was spent on."""
+    ended = select(Run).where(Run.status.in_(("promoted", "kept")))
+    return list(session.scalars(ended.order_by(Run.id)))
+
+
+def lease(session: Session, *, launcher: str, by: str, run_id: int | None = None) -> Lease | None:
+    """The oldest run that waits, or whose fitter went silent; None where there is no work.
+
+    Two that ask at once get two runs. One that has died too often is failed instead.
+    """
+    now = datetime.now(UTC)
+    free = or_(Run.status == "waiting", (Run.status == "leased") & (Run.leased_until < now))
+    wanted = select(Run).where(Run.launcher == launcher, free).order_by(Run.id).limit(1)
+    if run_id is not None:
+        wanted = wanted.where(Run.id == run_id)
+    while (run := session.scalar(wanted.with_for_update(skip_locked=True))) is not None:
+        if run.attempt < MAX_ATTEMPTS:
+            break
+        finish(session, run.id, "failed", f"{run.attempt} fits died without a word")
+        session.flush()
+    if run is None:
+        return None
+    run.status, run.attempt = "leased", run.attempt + 1
+    run.lease, run.leased_by, run.leased_until = secrets.token_urlsafe(24), by, now + LEASE
+    return Lease(run.id, run.lease, Path(run.directory), run.attempt)
+
+
+def leased(session: Session, run_id: int, token: str) -> Run:
+    """The run that this lease holds, locked until the transaction ends.
+
+    Raises:
+        LeaseLost: it does not hold it, or not any more.
+    """
+    held = select(Run).where(Run.id == run_id, Run.lease == token, Run.status == "leased")
+    run = session.scalar(held.with_for_update())
+    if run is None:
+        raise LeaseLost(f"Run {run_id} is not leased to you any more; stop fitting it.")
+    return run
+
+
+def heartbeat(session: Session, run_id: int, token: str, progress: Mapping[str, Any]) -> None:
+    """Keep the lease; LeaseLost where it is too late."""
+    run = leased(session, run_id, token)
+    run.leased_until, run.progress = datetime.now(UTC) + LEASE, dict(progress)
+
+
+def fitted(session: Session, run_id: int, token: str) -> None:
+    """The fit is whole, and lies in the run's directory."""
+    run = leased(session, run_id, token)
+    run.status, run.lease, run.leased_until = "fitted", None, None
+
+
+def broke(session: Session, run_id: int, token: str, why: str) -> None:
+    """A fit ended badly: another try while there are tries left, an alert in the log otherwise."""
+    run = leased(session, run_id, token)
+    if run.attempt >= MAX_ATTEMPTS:
+        finish(session, run_id, "failed", why)
+        return
+    log.warning("run %d, attempt %d: %s; it waits for another", run_id, run.attempt, why)
+    run.status, run.lease, run.leased_until, run.outcome = "waiting", None, None, why
+
+
+def finish(
+    session: Session,
+    run_id: int,
+    status: Ending,
+    outcome: str,
+    *,
+    report: Mapping[str, Any] | None = None,
+) -> None:
+    """How a run ended, with the reason. A failure is an error in the log as well as a row."""
+    values = {"status": status, "outcome": outcome, "lease": None, "leased_until": None}
+    session.execute(
+        update(Run)
+        .where(Run.id == run_id)
+        .values(**values, report=dict(report or {}), finished_at=datetime.now(UTC))
+    )
+    level = logging.ERROR if status == "failed" else logging.INFO
+    log.log(level, "run %d %s: %s", run_id, status, outcome)

@@ -1,0 +1,208 @@
+"""Runs in the store and over HTTP: one fitter at a time, nothing half-brought, nobody in without a token."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from bot.errors import UserError
+from bot.store import runs
+from bot.store.engine import Database
+from bot.web.app import create_app
+
+TOKEN = "let me in"
+RECIPE = b'{"name": "small"}'
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A run's files as the operator's machine lays them out."""
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "manifest.json").write_bytes(b"{}")
+    (tmp_path / "recipe.json").write_bytes(RECIPE)
+    return tmp_path
+
+
+@pytest.fixture
+def run(database: Database, directory: Path) -> int:
+    with database.session() as session:
+        return runs.create(
+            session, reason="weekly", launcher="agent", directory=directory, snapshot="abc"
+        )
+
+
+@pytest.fixture
+def client(database: Database) -> Iterator[TestClient]:
+    app = create_app(database, webhook_secrets=["s"], agent_tokens=["old", TOKEN])
+    with TestClient(app, headers={"authorization": f"Bearer {TOKEN}"}) as client:
+        yield client
+
+
+def lease(client: TestClient) -> dict[str, Any]:
+    answer = client.post("/runs/lease", json={"agent": "box"})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def held(leased: dict[str, Any]) -> dict[str, str]:
+    return {"x-lease": leased["lease"]}
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def status(database: Database, run: int) -> tuple[str, str]:
+    with database.session() as session:
+        row = runs.get(session, run)
+        return row.status, row.outcome
+
+
+def expire(database: Database, run: int) -> None:
+    with database.session() as session:
+        runs.get(session, run).leased_until = datetime.now(UTC) - timedelta(seconds=1)
+
+
+def test_a_box_fetches_fits_and_brings_back(
+    client: TestClient, database: Database, run: int, directory: Path
+) -> None:
+    leased = lease(client)
+    assert leased["files"] == {
+        "recipe.json": sha256(RECIPE),
+        "snapshot/manifest.json": sha256(b"{}"),
+    }
+    fetched = client.get(f"/runs/{run}/files/recipe.json", headers=held(leased))
+    assert fetched.content == RECIPE
+    told = {"progress": {"step": 3}}
+    assert client.post(f"/runs/{run}/heartbeat", json=told, headers=held(leased)).is_success
+    put = client.put(f"/runs/{run}/fit/encoder/w", content=b"weights", headers=held(leased))
+    assert put.json() == {"sha256": sha256(b"weights")}
+    assert not (directory / "fit").exists()
+    whole = {"files": {"encoder/w": sha256(b"weights")}}
+    assert client.post(f"/runs/{run}/done", json=whole, headers=held(leased)).is_success
+    assert (directory / "fit" / "encoder" / "w").read_bytes() == b"weights"
+    assert status(database, run) == ("fitted", "")
+    assert client.post("/runs/lease", json={"agent": "box"}).status_code == 204
+
+
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", f"bearer {TOKEN}x"])
+def test_nobody_comes_in_without_a_token(client: TestClient, run: int, given: str) -> None:
+    answer = client.post("/runs/lease", json={"agent": "x"}, headers={"authorization": given})
+    assert answer.status_code == 401
+    assert TOKEN not in answer.text
+
+
+def test_without_tokens_there_is_no_door(database: Database) -> None:
+    with TestClient(create_app(database, webhook_secrets=["s"])) as client:
+        assert client.post("/runs/lease", json={"agent": "x"}).status_code == 404
+
+
+def test_two_boxes_get_two_runs(client: TestClient, run: int) -> None:
+    lease(client)
+    assert client.post("/runs/lease", json={"agent": "other"}).status_code == 204
+
+
+def test_a_dead_box_is_replaced_and_cannot_come_back(
+    client: TestClient, database: Database, run: int, directory: Path
+) -> None:
+    dead = lease(client)
+    client.put(f"/runs/{run}/fit/w", content=b"stale", headers=held(dead))
+    expire(database, run)
+    alive = lease(client)
+    assert alive["attempt"] == 2
+    late = client.post(
+        f"/runs/{run}/done", json={"files": {"w": sha256(b"stale")}}, headers=held(dead)
+    )
+    assert late.status_code == 409
+    assert "not leased to you" in late.json()["detail"]
+    assert client.post(f"/runs/{run}/heartbeat", json={}, headers=held(dead)).status_code == 409
+    assert not (directory / "fit").exists()
+
+
+def test_a_run_that_kills_its_boxes_is_given_up_loudly(
+    client: TestClient, database: Database, run: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(runs.MAX_ATTEMPTS):
+        lease(client)
+        expire(database, run)
+    with caplog.at_level(logging.ERROR):
+        assert client.post("/runs/lease", json={"agent": "box"}).status_code == 204
+    assert status(database, run) == ("failed", "3 fits died without a word")
+    assert "run" in caplog.text
+
+
+def test_a_broken_fit_is_tried_again_then_failed(
+    client: TestClient, database: Database, run: int
+) -> None:
+    for attempt in range(1, runs.MAX_ATTEMPTS + 1):
+        leased = lease(client)
+        why = {"why": f"out of memory {attempt}"}
+        assert client.post(f"/runs/{run}/broke", json=why, headers=held(leased)).is_success
+    assert status(database, run) == ("failed", "out of memory 3")
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"w": "0" * 64}, "w did not arrive as it was sent"),
+        ({"w": sha256(b"weights"), "v": "0" * 64}, "v did not arrive"),
+        ({"v": sha256(b"x")}, "v did not arrive"),
+    ],
+)
+def test_a_fit_with_a_wrong_hash_is_not_taken(
+    client: TestClient, run: int, directory: Path, files: dict[str, str], says: str
+) -> None:
+    leased = lease(client)
+    client.put(f"/runs/{run}/fit/w", content=b"weights", headers=held(leased))
+    answer = client.post(f"/runs/{run}/done", json={"files": files}, headers=held(leased))
+    assert answer.status_code == 422
+    assert says in answer.json()["detail"]
+    assert not (directory / "fit").exists()
+
+
+@pytest.mark.parametrize("name", ["..%2F..%2Fescape", "%2Fetc%2Fpasswd", "a/..%2F..%2Fb", "%00"])
+def test_no_name_leads_out_of_the_directory(
+    client: TestClient, run: int, directory: Path, name: str
+) -> None:
+    leased = lease(client)
+    before = sorted(directory.parent.iterdir())
+    put = client.put(f"/runs/{run}/fit/{name}", content=b"x", headers=held(leased))
+    assert put.status_code == 400
+    got = client.get(f"/runs/{run}/files/{name}", headers=held(leased))
+    assert got.status_code == 404
+    assert sorted(directory.parent.iterdir()) == before
+
+
+def test_files_of_a_run_are_only_for_its_box(client: TestClient, run: int) -> None:
+    lease(client)
+    wrong = {"x-lease": "guess"}
+    assert client.get(f"/runs/{run}/files/recipe.json", headers=wrong).status_code == 409
+    assert client.get(f"/runs/{run}/files/recipe.json").status_code == 422
+
+
+def test_an_unknown_run_is_named(database: Database) -> None:
+    with database.session() as session, pytest.raises(UserError, match="no run 77"):
+        runs.get(session, 77)
+
+
+def test_runs_that_came_to_the_gate_are_counted(database: Database, directory: Path) -> None:
+    with database.session() as session:
+        ids = [
+            runs.create(session, reason="r", launcher="local", directory=directory, snapshot="s")
+            for _ in range(4)
+        ]
+        runs.finish(session, ids[0], "kept", "no gain", report={"alpha": 0.01})
+        runs.finish(session, ids[1], "failed", "NaN")
+        runs.finish(session, ids[2], "promoted", "better")
+    with database.session() as session:
+        assert [row.id for row in runs.finished(session)] == [ids[0], ids[2]]
+        assert json.loads(json.dumps(runs.finished(session)[0].report)) == {"alpha": 0.01}
+        assert [row.id for row in runs.newest(session, limit=2)] == ids[:1:-1]

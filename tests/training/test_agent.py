@@ -1,0 +1,195 @@
+"""A GPU box against the real receiver over HTTP: pulls, fits, brings back, gives way."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from typer.testing import CliRunner
+
+from bot.errors import UserError
+from bot.store import runs
+from bot.store.engine import Database
+from bot.web.app import create_app
+from training import agent
+from training.agent import Lost, Server, work_once
+from training.cli import app
+from training.launch import FitFailed, OnProgress, Work
+from training.launch.pull import Pull
+
+TOKEN = "let me in"
+
+
+@contextmanager
+def serving(database: Database) -> Iterator[str]:
+    """The receiver on a loopback port."""
+    bound = socket.create_server(("127.0.0.1", 0))
+    application = create_app(database, webhook_secrets=["s"], agent_tokens=[TOKEN])
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture
+def url(database: Database) -> Iterator[str]:
+    with serving(database) as address:
+        yield address
+
+
+@pytest.fixture
+def server(url: str) -> Iterator[Server]:
+    server = Server(url, TOKEN)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def run(database: Database, tmp_path: Path) -> int:
+    directory = tmp_path / "run"
+    (directory / "snapshot").mkdir(parents=True)
+    (directory / "snapshot" / "issues.parquet").write_bytes(b"i" * 3_000_000)
+    (directory / "recipe.json").write_text("{}")
+    with database.session() as session:
+        return runs.create(
+            session, reason="weekly", launcher="agent", directory=directory, snapshot="abc"
+        )
+
+
+@dataclass
+class Writes:
+    """A launcher of this test: writes what a fit would, and does what the test wants meanwhile."""
+
+    meanwhile: Callable[[Work, OnProgress], None] = lambda work, beat: None
+    seen: list[bytes] = field(default_factory=list)
+
+    def fit(self, work: Work, *, on_progress: OnProgress) -> None:
+        self.seen.append((work.snapshot / "issues.parquet").read_bytes())
+        (work.out / "encoder").mkdir(parents=True)
+        (work.out / "encoder" / "model.safetensors").write_bytes(b"w" * 2_500_000)
+        (work.out / "checkpoint").mkdir()
+        (work.out / "checkpoint" / "state").write_bytes(b"big")
+        on_progress({"step": 1})
+        self.meanwhile(work, on_progress)
+        (work.out / "done.json").write_text("{}")
+
+
+def status(database: Database, run: int) -> str:
+    with database.session() as session:
+        return runs.get(session, run).status
+
+
+def take_away(database: Database, run: int) -> None:
+    with database.session() as session:
+        runs.get(session, run).leased_until = datetime.now(UTC) - timedelta(seconds=1)
+        assert runs.lease(session, launcher="agent", by="another")
+
+
+def test_the_box_brings_what_the_operator_waits_for(
+    server: Server, database: Database, run: int, tmp_path: Path
+) -> None:
+    fits = Writes()
+    told: list[object] = []
+    waits = threading.Thread(
+        target=Pull(database, run, poll=0.05).fit,
+        args=(Work(tmp_path / "run"),),
+        kwargs={"on_progress": told.append},
+    )
+    waits.start()
+    assert work_once(server, fits, tmp_path / "box")
+    waits.join(timeout=10)
+    assert not waits.is_alive()
+    assert fits.seen == [b"i" * 3_000_000]
+    fit = tmp_path / "run" / "fit"
+    assert (fit / "encoder" / "model.safetensors").stat().st_size == 2_500_000
+    assert sorted(path.name for path in fit.iterdir()) == ["done.json", "encoder"]
+    assert status(database, run) == "fitted"
+    assert not work_once(server, fits, tmp_path / "box")
+    assert list((tmp_path / "box").iterdir()) == []
+
+
+def test_a_run_that_was_taken_away_is_stopped(
+    server: Server,
+    database: Database,
+    run: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(agent, "BEAT", 0.0)
+
+    def meanwhile(work: Work, beat: OnProgress) -> None:
+        take_away(database, run)
+        beat({"step": 2})
+        raise AssertionError("it went on")
+
+    with pytest.raises(Lost, match="not leased to you"):
+        work_once(server, Writes(meanwhile), tmp_path / "box")
+    assert not (tmp_path / "run" / "fit").exists()
+
+
+def test_a_failed_fit_is_told(server: Server, database: Database, run: int, tmp_path: Path) -> None:
+    def meanwhile(work: Work, beat: OnProgress) -> None:
+        raise FitFailed("the loss became nan in step 7")
+
+    assert work_once(server, Writes(meanwhile), tmp_path / "box")
+    with database.session() as session:
+        row = runs.get(session, run)
+        assert (row.status, row.outcome) == ("waiting", "the loss became nan in step 7")
+
+
+def test_the_operator_hears_why_a_run_was_given_up(database: Database, run: int) -> None:
+    with database.session() as session:
+        runs.finish(session, run, "failed", "3 fits died without a word")
+    with pytest.raises(FitFailed, match="3 fits died"):
+        Pull(database, run, poll=0.01).fit(Work(Path("nowhere")), on_progress=print)
+
+
+def test_a_server_out_of_reach_for_a_while_is_not_an_end(
+    database: Database, run: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "BEAT", 0.0)
+    transport = httpx.HTTPTransport()
+    with serving(database) as address:
+        server = Server(address, TOKEN, transport=transport)
+
+        def meanwhile(work: Work, beat: OnProgress) -> None:
+            with monkeypatch.context() as away:
+                away.setattr(transport, "handle_request", _refuse)
+                beat({"step": 2})
+
+        assert work_once(server, Writes(meanwhile), tmp_path / "box")
+        server.close()
+    assert status(database, run) == "fitted"
+
+
+def _refuse(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("the network is away", request=request)
+
+
+def test_a_wrong_token_is_named(url: str) -> None:
+    server = Server(url, "wrong")
+    with pytest.raises(UserError, match="LABELWRIGHT_AGENT_TOKENS"):
+        server.lease()
+    server.close()
+
+
+def test_the_token_never_crosses_a_network_in_clear(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    words = ["agent", "--server", "http://127.0.0.1.example.org", "--token-file", str(token)]
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 2
+    assert "use https" in answer.output

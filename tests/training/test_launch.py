@@ -1,0 +1,99 @@
+"""Launchers: what they hand over, and what they say when a fit ends badly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from training.launch import FitFailed, Work
+from training.launch.kubernetes import Kubernetes
+from training.launch.local import Local
+from training.launch.slurm import Slurm
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "recipe.json").write_text("{}")
+    return Work(tmp_path)
+
+
+def finish(work: Work) -> None:
+    work.out.mkdir()
+    (work.out / "done.json").write_text("{}")
+
+
+@pytest.mark.parametrize(
+    "launcher", [Local(), Slurm(), Kubernetes(image="i", claim="c", root=Path("/"))]
+)
+def test_a_finished_fit_is_not_started_again(
+    work: Work, launcher: Local | Slurm | Kubernetes
+) -> None:
+    finish(work)
+    launcher.fit(work, on_progress=lambda told: pytest.fail("it was started"))
+    assert sorted(path.name for path in work.directory.iterdir()) == [
+        "fit",
+        "recipe.json",
+        "snapshot",
+    ]
+
+
+def test_a_fit_that_cannot_read_its_files_says_so(work: Work) -> None:
+    """The real torchrun on a run whose snapshot is empty."""
+    with pytest.raises(FitFailed, match=r"fit\.log tells all"):
+        Local(ranks=1).fit(work, on_progress=lambda told: None)
+    assert "snapshot" in (work.directory / "fit.log").read_text()
+
+
+def test_progress_is_the_last_whole_line(work: Work) -> None:
+    assert work.progress() == {}
+    work.out.mkdir()
+    metrics = work.out / "metrics.jsonl"
+    metrics.write_text(json.dumps({"step": 1}) + "\n" + json.dumps({"step": 2}) + "\n" + '{"st')
+    assert work.progress() == {"step": 2}
+    metrics.write_text((json.dumps({"step": 3, "pad": "x" * 500}) + "\n") * 400)
+    assert work.progress()["step"] == 3
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_the_batch_script_is_sound_bash(work: Work) -> None:
+    odd = Work(work.directory / "a run")
+    script = Slurm(nodes=2, gpus=4).script(odd)
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    assert "#SBATCH --signal=B:TERM@120" in script
+    assert "--nproc-per-node=4" in script
+    assert f"'{odd.snapshot}'" in script
+
+
+@pytest.mark.parametrize(
+    ("launcher", "says"),
+    [
+        (Slurm(), "sbatch is not on this machine"),
+        (Kubernetes(image="i", claim="c", root=Path("/")), "kubectl is not on this machine"),
+    ],
+)
+def test_a_machine_without_the_cluster_says_so(
+    work: Work, launcher: Slurm | Kubernetes, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(work.directory))
+    with pytest.raises(FitFailed, match=says):
+        launcher.fit(work, on_progress=lambda told: None)
+
+
+def test_one_node_is_a_job_and_more_are_a_train_job(work: Work) -> None:
+    root = work.directory.parent
+    one = Kubernetes(image="labelwright-training", claim="runs", root=root, gpus=8).manifest(work)
+    assert (one["apiVersion"], one["kind"]) == ("batch/v1", "Job")
+    (container,) = one["spec"]["template"]["spec"]["containers"]
+    assert "--nproc-per-node=8" in container["command"]
+    assert f"/runs/{work.directory.name}/snapshot" in container["command"]
+    assert container["resources"] == {"limits": {"nvidia.com/gpu": 8}}
+    more = Kubernetes(image="i", claim="runs", root=root, nodes=2).manifest(work)
+    assert (more["apiVersion"], more["kind"]) == ("trainer.kubeflow.org/v1alpha1", "TrainJob")
+    trainer = more["spec"]["trainer"]
+    assert trainer["numNodes"] == 2
+    assert not [word for word in trainer["command"] if word.startswith("--n")]

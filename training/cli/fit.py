@@ -1,0 +1,76 @@
+"""`labelwright-train fit` and `agent`: where a run is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from bot.errors import UserError
+from training.cli.terminal import console, errors, need_training_extra, polite_errors
+
+RANKS = typer.Option(min=0, help="Processes; 0: one per GPU, or one where there is none")
+
+
+def fit(
+    directory: Annotated[Path, typer.Argument(help="A run: snapshot/ and recipe.json")],
+    ranks: Annotated[int, RANKS] = 0,
+) -> None:
+    """Fit a run on this machine under torchrun; it goes on where it stopped, and ends at once if done."""
+    with polite_errors():
+        need_training_extra()
+        from training.launch import Work
+        from training.launch.local import Local
+
+        for needed in ("snapshot", "recipe.json"):
+            if not (directory / needed).exists():
+                raise UserError(f"{directory / needed} is missing: a run needs it.")
+        with errors.status("fitting") as status:
+
+            def on_progress(told: Mapping[str, Any]) -> None:
+                status.update(f"fitting {_words(told)}")
+
+            Local(ranks).fit(Work(directory), on_progress=on_progress)
+        console.print(f"Fitted: {directory / 'fit'}", highlight=False)
+
+
+def agent(
+    server: Annotated[str, typer.Option(help="Address of the receiver, https://...")],
+    token_file: Annotated[Path, typer.Option(help="File with a token of LABELWRIGHT_AGENT_TOKENS")],
+    directory: Annotated[Path, typer.Option(help="Where runs are fitted")] = Path("runs"),
+    ranks: Annotated[int, RANKS] = 0,
+    once: Annotated[bool, typer.Option("--once", help="End when no run waits")] = False,
+) -> None:
+    """Fit runs for a server: pulls them, brings models back; needs no open port and no GitHub key."""
+    with polite_errors():
+        need_training_extra()
+        from training.agent import Server, work_on, work_once
+        from training.launch.local import Local
+
+        try:
+            token = token_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise UserError(f"{token_file}: cannot be read ({error.strerror}).") from None
+        if not server.startswith("https://") and not _loopback(server):
+            raise UserError(f"{server}: the token would cross the network in clear; use https://.")
+        client = Server(server, token)
+        try:
+            if once:
+                while work_once(client, Local(ranks), directory):
+                    pass
+            else:
+                work_on(client, Local(ranks), directory)
+        finally:
+            client.close()
+
+
+def _loopback(server: str) -> bool:
+    address = urlsplit(server)
+    return address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+def _words(told: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in told.items())

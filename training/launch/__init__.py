@@ -1,0 +1,82 @@
+"""Where a fit runs: one protocol, one file per place.
+
+A launcher gets the directory of a run (`snapshot/`, `recipe.json`) and returns when its `fit/` is whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+from bot.errors import GiveUp
+
+OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
+"""Called again and again with the newest line of `metrics.jsonl`; what it raises stops the fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The files of a run."""
+
+    directory: Path
+
+    @property
+    def snapshot(self) -> Path:
+        return self.directory / "snapshot"
+
+    @property
+    def recipe(self) -> Path:
+        return self.directory / "recipe.json"
+
+    @property
+    def out(self) -> Path:
+        return self.directory / "fit"
+
+    def whole(self) -> bool:
+        """`done.json` is the last file that a fit writes."""
+        return (self.out / "done.json").is_file()
+
+    def arguments(self) -> list[str]:
+        """What follows `torchrun`, wherever it is started."""
+        files = {"--recipe": self.recipe, "--snapshot": self.snapshot, "--out": self.out}
+        return ["-m", "training.fit", *(str(x) for pair in files.items() for x in pair)]
+
+    def progress(self) -> dict[str, Any]:
+        """The newest line of the fit's metrics that is whole; empty before the first."""
+        for line in reversed(_end(self.out / "metrics.jsonl").splitlines()):
+            try:
+                told = json.loads(line)
+            except ValueError:
+                continue  # it is being written, or was cut at its start
+            if isinstance(told, dict):
+                return told
+        return {}
+
+
+def _end(path: Path, size: int = 65_536) -> str:
+    """The last bytes of a file, as text; nothing where there is none."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - size))
+            return stream.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+class FitFailed(GiveUp):
+    """The fit ended badly; the message says where its log is."""
+
+
+class Launcher(Protocol):
+    """Brings a fit about, here or elsewhere."""
+
+    def fit(self, work: Work, *, on_progress: OnProgress) -> None:
+        """Return when the fit is whole; at once where it was before.
+
+        Raises:
+            FitFailed: it will not get there.
+        """
+        ...

@@ -1,0 +1,107 @@
+"""A SLURM cluster: one batch job over the nodes that were asked for, put back in the queue when preempted.
+
+The run's directory has to lie where every node sees it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.launch import FitFailed, OnProgress, Work
+
+PORT = 29500
+POLL = 15.0
+SCRIPT = """\
+#!/bin/bash
+#SBATCH --job-name={name}
+#SBATCH --nodes={nodes}
+#SBATCH --ntasks-per-node=1
+#SBATCH --gpus-per-node={gpus}
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --output={log}
+#SBATCH --signal=B:TERM@120
+
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
+first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+
+srun --kill-on-bad-exit=1 {python} -m torch.distributed.run \\
+    --nnodes="$SLURM_NNODES" --nproc-per-node={ranks} --max-restarts=2 \\
+    --rdzv-backend=c10d --rdzv-id="$SLURM_JOB_ID" --rdzv-endpoint="$first:{port}" \\
+    {arguments} &
+fit=$!
+
+# The signal reaches this shell alone. The ranks save, and the job waits for its next turn.
+preempted() {{
+    kill -TERM "$fit"
+    wait "$fit"
+    [ -e {done} ] || scontrol requeue "$SLURM_JOB_ID"
+    exit 0
+}}
+trap preempted TERM
+wait "$fit"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slurm:
+    """Nodes and GPUs of each to ask for; without a GPU one rank a node, on its CPU."""
+
+    nodes: int = 1
+    gpus: int = 1
+    poll: float = POLL
+
+    def fit(self, work: Work, *, on_progress: OnProgress) -> None:
+        if work.whole():
+            return
+        script = work.directory / "fit.sbatch"
+        script.write_text(self.script(work), encoding="utf-8")
+        job = _told(["sbatch", "--parsable", str(script)]).partition(";")[0]
+        while not work.whole():
+            on_progress({"job": job, **work.progress()})
+            time.sleep(self.poll)
+            # Asked before the last look: a job may end between the two.
+            queued = _told(["squeue", "--noheader", "--jobs", job, "--states", "all"], or_else="")
+            if not _waits_or_runs(queued) and not work.whole():
+                raise FitFailed(f"SLURM job {job} ended without a model; {_log(work)} tells why")
+
+    def script(self, work: Work) -> str:
+        """The batch script: plain bash, for an operator to read and change."""
+        return SCRIPT.format(
+            name=shlex.quote(f"labelwright-{work.directory.name}"),
+            nodes=self.nodes,
+            gpus=self.gpus,
+            ranks=max(1, self.gpus),
+            log=_log(work),
+            python=shlex.quote(sys.executable),
+            port=PORT,
+            arguments=shlex.join(work.arguments()),
+            done=shlex.quote(str(work.out / "done.json")),
+        )
+
+
+def _log(work: Work) -> Path:
+    return work.directory / "fit.log"
+
+
+def _waits_or_runs(queued: str) -> bool:
+    """`squeue` names the state in a column of two letters; ended jobs stay listed for a while."""
+    states = {"PD", "CF", "R", "CG", "S", "ST", "RQ", "RH", "RS", "SO"}
+    return any(states & set(line.split()) for line in queued.splitlines())
+
+
+def _told(command: list[str], *, or_else: str | None = None) -> str:
+    """What a command of SLURM prints."""
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+    except FileNotFoundError:
+        raise FitFailed(f"{command[0]} is not on this machine; submit from a login node") from None
+    except subprocess.CalledProcessError as error:
+        if or_else is not None:
+            return or_else
+        raise FitFailed(f"{command[0]} refused: {error.stderr.strip()}") from None
