@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bot import __version__
-from bot.cli import demo, models, processes, setup
+from bot.cli import demo, models, preview, processes, setup
 from bot.cli.terminal import console
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ def main(
 
 app.command()(demo.demo)
 app.command()(demo.replay)
+app.command()(preview.preview)
 app.command()(setup.register)
 app.command()(processes.up)
 app.command()(processes.serve)
