@@ -21,7 +21,10 @@ from bot.classify.folds import REPEAT
 
 Floats = NDArray[np.float32]
 
-REACH = {-1: (0.6, 0.9), 1: (0.85, REPEAT)}
+SAME_TEXT = 0.9995
+"""Cosine from which a text is the same but for numbers and spaces. `REPEAT` is not enough to apply what
+has no proof: issues that a bot files from one template come as near, with other labels."""
+REACH = {-1: (0.6, 0.9), 1: (0.9, SAME_TEXT)}
 """Cosines at which a removal (-1) and an addition (+1) begin to count, and count in full."""
 SAID_YES, SAID_NO = 0.97, 0.05
 """Probability of a pair on whose text a human decided."""
@@ -103,7 +106,8 @@ class Memory:
             mine = np.flatnonzero(self.columns == column)[::-1]
             nearest = mine[near[:, mine].argmax(axis=1)]
             cosine = near[np.arange(len(near)), nearest]
-            sign, same = self.signs[nearest], cosine >= REPEAT
+            sign = self.signs[nearest]
+            same = cosine >= np.where(sign < 0, REPEAT, SAME_TEXT)
             share = np.where(same, 1.0, self.trust[nearest] * _share(cosine, sign))
             moved[:, column] = _drawn(probabilities[:, column], sign, share)
             said[:, column] = np.where(same, sign, 0)

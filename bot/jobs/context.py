@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
+from bot.classify.counted import WordCache
 from bot.classify.encoder import Encoder
 from bot.classify.head import Head
 from bot.classify.registry import HeadCache
@@ -27,7 +28,7 @@ class VectorKey(TypedDict):
 
 @dataclass(frozen=True)
 class Context:
-    """Passed down to every task; holds no state of its own."""
+    """Passed down to every task; holds no state but what spares work."""
 
     database: Database
     auth: AppAuth
@@ -35,6 +36,7 @@ class Context:
     heads: HeadCache
     settling_days: float
     write_interval: float
+    words: WordCache = field(default_factory=WordCache)
 
     @property
     def vector_key(self) -> VectorKey:

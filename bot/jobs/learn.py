@@ -1,27 +1,29 @@
-"""From a repository's stored history to the head that serves it: embed, fit, expect, activate."""
+"""From a repository's stored history to the head that serves it: embed, fit, try, activate."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.classify.head import Head, fit_head
 from bot.classify.history import History
-from bot.core.evidence import KnownPairs, by_people, known_row, teaches
-from bot.core.families import families_of, infer_exclusive
+from bot.classify.memory import Memory
+from bot.classify.trial import Lesson, Trial, compare
 from bot.core.label_text import label_text
-from bot.core.provenance import discount_bulk
-from bot.core.rules import Rules, learnable, parse_rules
 from bot.core.text import issue_text
-from bot.core.types import IssueText, LabelEvent, LabelSpec
+from bot.core.types import IssueText
+from bot.jobs import past as pasts
 from bot.jobs.context import Context
-from bot.jobs.served import served
-from bot.store import heads, issues, label_events, labels, repositories, vectors
+from bot.jobs.past import Past
+from bot.jobs.requests import AUTOMATIC
+from bot.jobs.swap import Attempt, serving_head, settle
+from bot.store import refits, repositories, touched, vectors
 from bot.store.issues import StoredIssue
 
 log = logging.getLogger(__name__)
@@ -30,42 +32,52 @@ EMBED_AT_ONCE = 64
 """Issues embedded between two commits, so that a stop loses little."""
 
 
-@dataclass(frozen=True)
-class Past:
-    """What the store holds of a repository: issues oldest first, and who labelled them."""
-
-    full_name: str
-    issues: Sequence[StoredIssue]
-    events: Mapping[int, Sequence[LabelEvent]]
-    specs: Sequence[LabelSpec]
-    rules: Rules
-
-    @property
-    def names(self) -> list[str]:
-        return [spec.name for spec in self.specs]
-
-    def human_labels(self, issue: StoredIssue) -> set[str]:
-        """Labels that nobody but a human is known to have set last."""
-        return by_people(issue.labels, self.events.get(issue.id, ()))
-
-
 def learn_repository(context: Context, *, repository_id: int, reason: str) -> str:
-    """Fit, store and activate the head of a repository from everything known of it."""
-    past = _read_past(context, repository_id)
-    if not past.specs:
-        with context.database.session() as session:
+    """Fit, try, store and activate the head of a repository from everything known of it."""
+    began = time.perf_counter()
+    with context.database.session() as session:
+        past = pasts.read_past(session, repository_id)
+        waiting = touched.waiting(session, repository_id)
+        pinned = refits.pinned(session, repository_id)
+        if not past.specs:
             repositories.set_status(session, repository_id, "ready")
-        return f"{past.full_name} has no label to learn ({reason})"
-    exclusive = infer_exclusive(
-        [past.human_labels(issue) for issue in past.issues], past.names, past.rules
+            return f"{past.full_name} has no label to learn ({reason})"
+    if pinned is not None and reason in AUTOMATIC and not waiting.rows:
+        return f"{past.full_name} was rolled back to version {pinned.version}, and not taught since"
+    old = serving_head(context, repository_id)
+    new, history, lessons = _fit(context, past, old=old.head if old else None)
+    trial = _try(old.head if old else None, new, history=history, lessons=lessons)
+    attempt = Attempt(
+        kind="whole",
+        labels=new.labels,
+        head=new,
+        objection=_objection(trial, target=new.target),
+        reason=reason,
+        trial=trial,
+        began=began,
     )
+    verdict = settle(context, repository_id, attempt, before=old, waiting=waiting)
+    counts = f"{len(past.specs)} labels from {len(past.issues)} issues"
+    return f"learned {counts} of {past.full_name} ({reason}): {verdict}"
+
+
+def _fit(context: Context, past: Past, *, old: Head | None) -> tuple[Head, History, list[Lesson]]:
+    names, exclusive = past.names, past.exclusive()
     texts = [issue_text(issue.title, issue.body) for issue in past.issues]
+    matrix = _embed(context, past.issues, texts)
+    settling = timedelta(days=context.settling_days)
+    known = pasts.known_pairs(past, names, exclusive=exclusive, settling=settling)
+    # What the old head remembers is by column: with other labels, nothing of it can be told.
+    told = old.memory if old and list(old.labels) == names else Memory.empty(matrix.shape[1])
+    lessons = pasts.lessons_of(past, names, known=known, memory=told)
     history = History(
         texts=texts,
-        vectors=_embed(context, past.issues, texts),
-        known=_known(past, exclusive, settling=timedelta(days=context.settling_days)),
-        times=np.array([issue.created_at.timestamp() for issue in past.issues], dtype=np.float64),
+        vectors=matrix,
+        known=known,
+        times=past.times,
         associations=[issue.author_association for issue in past.issues],
+        counts=context.words.counts(past.filed),
+        weights=pasts.weights_of(lessons, known),
     )
     head = fit_head(
         history,
@@ -74,51 +86,25 @@ def learn_repository(context: Context, *, repository_id: int, reason: str) -> st
         exclusive=exclusive,
         target=past.rules.precision,
     )
-    _activate(context, repository_id, head, reason=reason)
-    counts = f"{len(past.specs)} labels from {len(past.issues)} issues"
-    return f"learned {counts} of {past.full_name} ({reason})"
+    memory = pasts.memory_of(past, lessons, names, known=known, vectors=matrix, exclusive=exclusive)
+    return replace(head, memory=memory), history, lessons
 
 
-def _read_past(context: Context, repository_id: int) -> Past:
-    with context.database.session() as session:
-        row = served(session, repository_id)
-        rules = parse_rules(row.rules_text or "")
-        specs = [
-            LabelSpec(label.name, rules.of_label(label.name).description or label.description)
-            for label in labels.active(session, repository_id)
-            if learnable(label.name, rules)
-        ]
-        return Past(
-            full_name=row.full_name,
-            issues=[
-                issue
-                for issue in issues.history(session, repository_id)
-                if teaches(issue.state, is_pull_request=issue.is_pull_request)
-            ],
-            events=discount_bulk(label_events.of_repository(session, repository_id)),
-            specs=specs,
-            rules=rules,
-        )
+def _try(
+    old: Head | None, new: Head, *, history: History, lessons: Sequence[Lesson]
+) -> Trial | None:
+    """None where there is nothing to hold it against: no head, or one of other labels."""
+    if old is None or old.labels != new.labels:
+        return None
+    every = range(len(new.labels))
+    return compare(old, new, history=history, lessons=lessons, columns=every)
 
 
-def _known(past: Past, exclusive: Sequence[Sequence[str]], *, settling: timedelta) -> KnownPairs:
-    settled_before = datetime.now(UTC) - settling
-    families = {
-        name: past.rules.family_of(name) or family
-        for name, family in families_of(past.names).items()
-    }
-    rows = [
-        known_row(
-            past.names,
-            current=issue.labels,
-            events=past.events.get(issue.id, ()),
-            families=families,
-            exclusive=exclusive,
-            settled=issue.created_at < settled_before,
-        )
-        for issue in past.issues
-    ]
-    return np.array(rows, dtype=np.int8).reshape(len(rows), len(past.names))
+def _objection(trial: Trial | None, *, target: float) -> str:
+    """New cuts may trade precision above the target for coverage: that is what they are for."""
+    if trial is None or trial.precision_after is None or trial.precision_after >= target:
+        return ""
+    return trial.objection
 
 
 def _embed(
@@ -141,18 +127,3 @@ def _embed(
             vectors.save(session, rows, **context.vector_key)
         log.info("%d of %d issues embedded", start + len(part), len(missing))
     return matrix
-
-
-def _activate(context: Context, repository_id: int, head: Head, *, reason: str) -> None:
-    with context.database.session() as session:
-        head_id = heads.save(
-            session,
-            repository_id,
-            artefact=head.to_bytes(),
-            expectation=head.expectation.as_dict(),
-            bundle=context.encoder.bundle_id,
-            backend=context.encoder.backend,
-            reason=reason,
-        )
-        repositories.activate_head(session, repository_id, head_id)
-        repositories.set_status(session, repository_id, "ready")

@@ -14,6 +14,9 @@ REFIT_DEBOUNCE = 5.0
 """Seconds that a refit waits for more corrections: maintainers correct in bursts."""
 WHOLE_DEBOUNCE = 900.0
 """Seconds from the first correction to a fit of the whole head, cuts and calibration included."""
+DAILY, CORRECTED = "daily", "corrections"
+AUTOMATIC = frozenset({DAILY, CORRECTED})
+"""Reasons to fit a whole head that give way to a rollback; others change what there is to learn."""
 
 
 def request_onboarding(session: Session, installation_id: int, repository: RepositoryRef) -> None:
@@ -33,6 +36,18 @@ def request_onboarding(session: Session, installation_id: int, repository: Repos
         queueing_lock=name,
         queue=queue.HISTORY,
         repository_id=repository.id,
+    )
+
+
+def request_harvest(session: Session, repository_id: int) -> None:
+    """Have the label events read that no webhook told; never while the history itself is read."""
+    queue.defer(
+        session,
+        queue.TASK_HARVEST,
+        lock=f"onboard/{repository_id}",
+        queueing_lock=f"harvest/{repository_id}",
+        queue=queue.HISTORY,
+        repository_id=repository_id,
     )
 
 
@@ -68,3 +83,15 @@ def request_refit(
         schedule_in=REFIT_DEBOUNCE,
         repository_id=repository_id,
     )
+
+
+def request_whole(session: Session, repository_id: int) -> None:
+    """Have the whole head fitted once the corrections of a while are in."""
+    job = queue.Job(
+        task=queue.TASK_LEARN,
+        args={"repository_id": repository_id, "reason": CORRECTED},
+        lock=f"learn/{repository_id}",
+        queueing_lock=f"learn-later/{repository_id}",
+        queue=queue.HISTORY,
+    )
+    queue.park(session, job, after=WHOLE_DEBOUNCE, key=f"learn-later/{repository_id}")

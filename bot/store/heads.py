@@ -6,10 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import CursorResult, exists, func, select, update
 from sqlalchemy.orm import Session, undefer
 
-from bot.store.tables import Head, Repository
+from bot.store.tables import Decision, Effect, Head, Refit, Repository
+
+NEWEST, WHOLE = 20, 10
+"""Versions whose artefact is kept. One is 1 to 5 MB, and a day of corrections makes hundreds."""
 
 
 def save(
@@ -38,7 +41,7 @@ def save(
         bundle=bundle,
         backend=backend,
         artefact=artefact,
-        expectation=_without_nan(expectation),
+        expectation=without_nan(expectation),
         reason=reason,
     )
     session.add(head)
@@ -68,12 +71,53 @@ def versions(session: Session, repository_id: int) -> list[Head]:
     return list(session.scalars(statement.order_by(Head.version.desc())))
 
 
-def _without_nan(value: Any) -> Any:
+def kept(session: Session, repository_id: int) -> set[int]:
+    """Versions whose artefact is still there."""
+    statement = select(Head.version).where(
+        Head.repository_id == repository_id, Head.artefact.is_not(None)
+    )
+    return set(session.scalars(statement))
+
+
+def prune(session: Session, repository_id: int) -> int:
+    """Drop the artefacts of versions too old to come back; all else of them stays, for decisions refer
+    to it. Kept are the newest `NEWEST`, the newest `WHOLE` of whole fits, the one that serves, and what
+    a write that still waits was decided by.
+
+    Returns:
+        How many were dropped.
+    """
+    mine = Head.repository_id == repository_id
+    newest = select(Head.id).where(mine).order_by(Head.version.desc()).limit(NEWEST)
+    whole = (
+        select(Refit.head_after)
+        .where(Refit.repository_id == repository_id, Refit.kind == "whole", Refit.swapped)
+        .order_by(Refit.id.desc())
+        .limit(WHOLE)
+    )
+    serving = select(Repository.head_id).where(Repository.id == repository_id)
+    waiting = (
+        select(Decision.head_id)
+        .join(Effect, Effect.decision_id == Decision.id)
+        .where(Effect.status == "pending")
+    )
+    spared = [ids.subquery() for ids in (newest, whole, serving, waiting)]
+    dropped: CursorResult[Any] = session.execute(  # type: ignore[assignment] # what an UPDATE gives
+        update(Head)
+        .where(mine, Head.artefact.is_not(None))
+        .where(*(~exists().where(ids.c[0] == Head.id) for ids in spared))
+        .values(artefact=None)
+        .execution_options(synchronize_session=False)
+    )
+    return dropped.rowcount
+
+
+def without_nan(value: Any) -> Any:
     """JSON has no NaN; a figure that does not exist is null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _without_nan(inner) for key, inner in value.items()}
+        return {str(key): without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
+        return [without_nan(inner) for inner in value]
     return value
