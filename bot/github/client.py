@@ -123,9 +123,11 @@ class InstallationClient:
         """
         return history.issues_page(self._reader, full_name, cursor)
 
-    def label_events_page(self, full_name: str, cursor: str | None = None) -> EventsPage:
-        """A page of (issue number, label event) of the whole repository, newest first."""
-        return history.events_page(self._reader, full_name, cursor, us=self._identity())
+    def label_events_page(
+        self, full_name: str, cursor: str | None = None, *, etag: str | None = None
+    ) -> EventsPage:
+        """A page of the label events of the whole repository, newest first; free while `etag` holds."""
+        return history.events_page(self._reader, full_name, cursor, us=self._identity(), etag=etag)
 
     def labels(self, full_name: str) -> list[RepositoryLabel]:
         """All labels of the repository."""

@@ -17,6 +17,7 @@ from bot.github.payloads import (
     dig,
     issue_from,
     label_event_from,
+    may,
     repository_from,
 )
 from bot.github.reads import Reader, rows_of
@@ -26,7 +27,20 @@ log = logging.getLogger(__name__)
 READ = "issues: read"
 
 IssuesPage = tuple[list[Issue], str | None]
-EventsPage = tuple[list[tuple[int, LabelEvent]], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class EventsPage:
+    """A page of a repository's issue events, newest first."""
+
+    found: tuple[tuple[Issue, LabelEvent], ...] = ()
+    """The label events of issues, each with its issue as it is now."""
+    ids: tuple[int, ...] = ()
+    """GitHub's ids of all events on the page, of whatever kind."""
+    next_page: str | None = None
+    etag: str | None = None
+    unchanged: bool = False
+    """GitHub said that nothing is new since that ETag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +89,42 @@ def _name_now(reader: Reader, full_name: str) -> str:
 
 
 def events_page(
-    reader: Reader, full_name: str, cursor: str | None, *, us: AppIdentity | None
+    reader: Reader,
+    full_name: str,
+    cursor: str | None,
+    *,
+    us: AppIdentity | None,
+    etag: str | None = None,
 ) -> EventsPage:
-    """One page of the label events of a whole repository, newest first, with the issue's number.
+    """One page of the label events of a whole repository, newest first, with their issues.
 
-    A hundred events a call, where the events of one issue cost a call each.
+    A hundred events a call, where the events of one issue cost a call each. `etag`: of the first page
+    as it was last seen; while it is the same, asking is free.
     """
     doing = f"list the issue events of {full_name}"
-    first = in_repository(full_name, "issues", "events")
-    params = {"per_page": 100} if cursor is None else None
-    answer = reader.get(cursor or first, doing=doing, permission=READ, params=params)
-    found = [_of_issue(row, us=us) for row in rows_of(answer, doing=doing)]
-    return [row for row in found if row is not None], answer.next_page
+    answer = reader.get(
+        cursor or in_repository(full_name, "issues", "events"),
+        doing=doing,
+        permission=READ,
+        params={"per_page": 100} if cursor is None else None,
+        headers={"If-None-Match": etag} if etag else None,
+    )
+    if answer.status == 304:
+        return EventsPage(unchanged=True, etag=etag)
+    rows = rows_of(answer, doing=doing)
+    found = [_of_issue(row, us=us) for row in rows]
+    return EventsPage(
+        found=tuple(row for row in found if row is not None),
+        ids=tuple(may(row, "id", int, 0) for row in rows),
+        next_page=answer.next_page,
+        etag=answer.headers.get("etag"),
+    )
 
 
-def _of_issue(raw: Any, *, us: AppIdentity | None) -> tuple[int, LabelEvent] | None:
+def _of_issue(raw: Any, *, us: AppIdentity | None) -> tuple[Issue, LabelEvent] | None:
     """None for other events, for pull requests, and where the issue is gone."""
     if dig(raw, "issue") is None or dig(raw, "label") is None:
         return None
     issue = issue_from(dig(raw, "issue"))
     event = None if issue.is_pull_request else label_event_from(raw, issue=issue, us=us)
-    return None if event is None else (issue.number, event)
+    return None if event is None else (issue, event)

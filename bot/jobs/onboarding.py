@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
-from bot.core.types import LabelEvent
+from bot.core.types import Issue, LabelEvent
 from bot.github.client import InstallationClient
 from bot.jobs.context import Context
 from bot.jobs.house_rules import current_rules
 from bot.jobs.requests import request_learning
 from bot.jobs.served import served
-from bot.store import issues, label_events, labels, repositories
+from bot.store import harvests, issues, label_events, labels, repositories
+from bot.store.harvests import Progress
 
 log = logging.getLogger(__name__)
 
@@ -90,14 +91,18 @@ class _History:
 
     def read_events(self, place: str | None) -> None:
         while True:
-            page, place = self._client.label_events_page(self._full_name, place)
+            page = self._client.label_events_page(self._full_name, place)
             with self._context.database.session() as session:
+                if place is None:  # harvests go on from the newest of what is read now
+                    newest = Progress(seen=max(page.ids, default=None), etag=page.etag)
+                    harvests.save(session, self._repository_id, newest)
                 ids = issues.ids_by_number(session, self._repository_id)
-                for number, events in _grouped(page).items():
-                    if number in ids:
-                        label_events.record(session, ids[number], events, source="history")
+                label_events.record_all(
+                    session, self._repository_id, _grouped(page.found, ids), source="history"
+                )
+                place = page.next_page
                 self._save(session, EVENTS if place else "", place)
-            self.events += len(page)
+            self.events += len(page.found)
             if place is None:
                 return
 
@@ -106,8 +111,12 @@ class _History:
         repositories.save_cursor(session, self._repository_id, cursor)
 
 
-def _grouped(page: Sequence[tuple[int, LabelEvent]]) -> dict[int, list[LabelEvent]]:
+def _grouped(
+    found: Sequence[tuple[Issue, LabelEvent]], ids: Mapping[int, int]
+) -> dict[int, list[LabelEvent]]:
+    """Id of the issue in the store -> its events; issues that we do not know are left out."""
     grouped: dict[int, list[LabelEvent]] = {}
-    for number, event in page:
-        grouped.setdefault(number, []).append(event)
+    for issue, event in found:
+        if issue.number in ids:
+            grouped.setdefault(ids[issue.number], []).append(event)
     return grouped

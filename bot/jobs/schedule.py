@@ -18,7 +18,12 @@ from apscheduler.triggers.cron import CronTrigger
 from bot.errors import GiveUp, Ignore, LabelwrightError
 from bot.github.app import AppAuth, InstallationInfo
 from bot.github.payloads import RepositoryRef
-from bot.jobs.requests import request_learning, request_onboarding
+from bot.jobs.requests import (
+    DAILY,
+    request_harvest,
+    request_learning,
+    request_onboarding,
+)
 from bot.store import installations, repositories, schedule_runs
 from bot.store.engine import Database
 
@@ -97,16 +102,26 @@ def refit(reach: Reach) -> str:
         active = [row for row in repositories.all_active(session) if row.status != "paused"]
         for row in active:
             if row.head_id is not None or row.status == "ready":
-                request_learning(session, row.id, reason="daily")
+                request_learning(session, row.id, reason=DAILY)
             else:  # its learning was given up on: once more from where it stopped
                 reference = RepositoryRef(row.id, row.full_name, row.private)
                 request_onboarding(session, row.installation_id, reference)
     return f"{len(active)} repositories to refit"
 
 
+def harvest(reach: Reach) -> str:
+    """Read the label events that no webhook told; where there are none this costs GitHub nothing."""
+    with reach.database.session() as session:
+        ready = [row for row in repositories.all_active(session) if row.status == "ready"]
+        for row in ready:
+            request_harvest(session, row.id)
+    return f"{len(ready)} repositories to harvest"
+
+
 SCHEDULES = (
     Schedule("redeliver", CronTrigger(minute="*/10", timezone=UTC), redeliver),
     Schedule("reconcile", CronTrigger(minute=17, timezone=UTC), reconcile),
+    Schedule("harvest", CronTrigger(minute=47, timezone=UTC), harvest),
     Schedule("refit", CronTrigger(hour=3, minute=41, timezone=UTC), refit),
 )
 

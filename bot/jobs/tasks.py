@@ -10,8 +10,10 @@ from bot.jobs import queue
 from bot.jobs.applying import apply_pending
 from bot.jobs.context import Context
 from bot.jobs.handlers import handle
+from bot.jobs.harvest import harvest
 from bot.jobs.learn import learn_repository
 from bot.jobs.onboarding import onboard
+from bot.jobs.refit import refit_repository
 from bot.store import deliveries
 
 log = logging.getLogger(__name__)
@@ -43,13 +45,23 @@ def onboard_repository(context: Context, *, repository_id: int) -> None:
     log.info(onboard(context, repository_id=repository_id))
 
 
+def harvest_repository(context: Context, *, repository_id: int) -> None:
+    log.info(harvest(context, repository_id=repository_id))
+
+
 def learn(context: Context, *, repository_id: int, reason: str) -> None:
     log.info(learn_repository(context, repository_id=repository_id, reason=reason))
+
+
+def refit(context: Context, *, repository_id: int) -> None:
+    log.info(refit_repository(context, repository_id=repository_id))
 
 
 TASKS: Mapping[str, Task] = {
     queue.TASK_DELIVERY: handle_delivery,
     queue.TASK_APPLY: apply,
     queue.TASK_ONBOARD: onboard_repository,
+    queue.TASK_HARVEST: harvest_repository,
     queue.TASK_LEARN: learn,
+    queue.TASK_REFIT: refit,
 }

@@ -43,19 +43,33 @@ def of_issue(session: Session, issue_id: int) -> list[Correction]:
     return list(explained(session, issue_id).corrections)
 
 
+def of_issues(session: Session, repository_id: int, issue_ids: Collection[int]) -> list[Correction]:
+    """The corrections of some issues of a repository that stand."""
+    found = _explained(session, repository_id, issue_ids) if issue_ids else ()
+    return [one for derived in found for one in derived.corrections]
+
+
 def explained(session: Session, issue_id: int) -> Derived:
     """The corrections of one issue, and for every other label event why it is none."""
     repository_id = session.get_one(Issue, issue_id).repository_id
-    events = label_events.of_issue(session, issue_id)
-    bulk = in_bulk(_around(session, repository_id, events))
-    cases = _cases(session, Issue.id == issue_id, {issue_id: events}, bulk=bulk)
-    if not cases:
-        return Derived((), ())
-    found = derive(cases[0])
-    if len({one.kind for one in found.corrections}) < 2:
+    found = _explained(session, repository_id, [issue_id])
+    return found[0] if found else Derived((), ())
+
+
+def _explained(session: Session, repository_id: int, issue_ids: Collection[int]) -> list[Derived]:
+    """Of some issues; the groups of the whole repository are looked for only where they matter."""
+    which = Issue.id.in_(list(issue_ids))
+    events: dict[int, list[types.LabelEvent]] = {}
+    for issue_id, event in label_events.among(session, repository_id, which):
+        events.setdefault(issue_id, []).append(event)
+    human = [e for told in events.values() for e in told if e.actor_kind == "human"]
+    cases = _cases(session, which, events, bulk=in_bulk(_around(session, repository_id, human)))
+    found = [derive(case) for case in cases]
+    if all(len({one.kind for one in derived.corrections}) < 2 for derived in found):
         return found
     history = label_events.of_repository(session, repository_id)
-    return derive(cases[0], exclusive=_exclusive(session, repository_id, history))
+    groups = _exclusive(session, repository_id, history)
+    return [derive(case, exclusive=groups) for case in cases]
 
 
 def _cases(
@@ -170,13 +184,12 @@ def _around(
     session: Session, repository_id: int, events: Sequence[types.LabelEvent]
 ) -> list[tuple[int, types.LabelEvent]]:
     """What the same people did anywhere in the repository shortly before and after these events."""
-    human = [event for event in events if event.actor_kind == "human"]
     near = [
         and_(
             LabelEvent.actor == event.actor,
             LabelEvent.at.between(event.at - WITHIN, event.at + WITHIN),
         )
-        for event in human
+        for event in events
     ]
     return label_events.among(session, repository_id, or_(*near)) if near else []
 

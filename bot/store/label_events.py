@@ -22,6 +22,9 @@ SAME_WITHIN = timedelta(seconds=60)
 ON_BEHALF = "command"
 """Source of an event that a person asked us for; its actor is that person."""
 
+_IN_ORDER = (LabelEvent.at, LabelEvent.github_id, LabelEvent.id)
+"""Oldest first. GitHub cuts times to the second and counts its ids up, and harvests read backwards."""
+
 
 def record(
     session: Session, issue_id: int, events: Iterable[types.LabelEvent], *, source: str
@@ -53,7 +56,7 @@ def record_all(
     added: dict[int, list[LabelEvent]] = {}
     for issue_id, told in events.items():
         rows = stored.setdefault(issue_id, [])
-        for event in sorted(told, key=lambda event: event.at):
+        for event in sorted(told, key=lambda event: (event.at, event.github_id or 0)):
             name = renamed.get(event.label, event.label)
             if not _merged(rows, event, name=name, source=source):
                 rows.append(_row(issue_id, event, name=name, source=source))
@@ -66,7 +69,7 @@ def record_all(
 def _rows_of(session: Session, issue_ids: Iterable[int]) -> dict[int, list[LabelEvent]]:
     found: dict[int, list[LabelEvent]] = {}
     statement = select(LabelEvent).where(LabelEvent.issue_id.in_(list(issue_ids)))
-    for row in session.scalars(statement.order_by(LabelEvent.at, LabelEvent.id)):
+    for row in session.scalars(statement.order_by(*_IN_ORDER)):
         found.setdefault(row.issue_id, []).append(row)
     return found
 
@@ -104,7 +107,7 @@ def among(
         select(LabelEvent)
         .join(Issue, Issue.id == LabelEvent.issue_id)
         .where(Issue.repository_id == repository_id, *conditions)
-        .order_by(LabelEvent.at, LabelEvent.id)
+        .order_by(*_IN_ORDER)
     )
     return [(row.issue_id, _event(row)) for row in session.scalars(statement)]
 
@@ -117,7 +120,7 @@ def removed_by_human(session: Session, issue_id: int) -> set[str]:
 
 def _rows(session: Session, issue_id: int) -> Sequence[LabelEvent]:
     statement = select(LabelEvent).where(LabelEvent.issue_id == issue_id)
-    return session.scalars(statement.order_by(LabelEvent.at, LabelEvent.id)).all()
+    return session.scalars(statement.order_by(*_IN_ORDER)).all()
 
 
 def _find(

@@ -104,11 +104,25 @@ def test_the_events_of_a_repository_come_with_their_issues(
     sandbox.seed_issue(
         REPO, title="PR", body="", labels=["bug"], created_at=LONG_AGO, is_pull_request=True
     )
-    first, cursor = client.label_events_page(REPO)
-    second, end = client.label_events_page(REPO, cursor)
-    assert (len(first), end) == (99, None)
-    found = {number: event.actor_kind for number, event in first + second}
+    first = client.label_events_page(REPO)
+    second = client.label_events_page(REPO, first.next_page)
+    assert (len(first.found), len(first.ids), second.next_page) == (99, 100, None)
+    found = {issue.number: event.actor_kind for issue, event in first.found + second.found}
     assert found == dict.fromkeys(range(1, 121), "human")
+
+
+def test_events_that_are_no_news_are_free(
+    sandbox: SandboxServer, client: InstallationClient
+) -> None:
+    sandbox.seed_issue(REPO, title="Old", body="", labels=["bug"], created_at=LONG_AGO)
+    first = client.label_events_page(REPO)
+    again = client.label_events_page(REPO, etag=first.etag)
+    assert (again.unchanged, again.found, again.etag) == (True, (), first.etag)
+    assert sandbox.requests[-1].status == 304
+    sandbox.label(REPO, 1, "kind/feature")
+    news = client.label_events_page(REPO, etag=first.etag)
+    assert (news.unchanged, len(news.ids)) == (False, 2)
+    assert news.ids[0] > news.ids[1]
 
 
 def test_history_comes_in_pages_oldest_first_and_goes_on_after_a_restart(
