@@ -16,21 +16,37 @@ from training.task import Ints
 
 Floats = NDArray[np.float32]
 
+OWN_FROM = 20
+"""Issues from which a repository has a regression of its own,"""
+MOST_OWN = 64
+"""and at most so many have one, those with the most issues."""
+TOGETHER = 32
+"""Labels that are fitted at once: all of them would need the memory of all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A repository's own regression for the labels that it has answered."""
+
+    repo: int
+    columns: Ints
+    regression: Linear
+
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """The shared regression, and one per repository where these were asked for."""
+    """The shared regression, and those of repositories with enough issues."""
 
     shared: Linear
-    own: tuple[Linear, ...]
+    own: tuple[Own, ...]
 
     def logits(self, features: Features, repo: Ints) -> Floats:
         """[n, L]; a repository without a regression of its own (-1) is scored by the shared one."""
         found = self.shared.logits(features)
-        for index, own in enumerate(self.own):
-            rows = np.flatnonzero(repo == index)
+        for own in self.own:
+            rows = np.flatnonzero(repo == own.repo)
             if len(rows):
-                found[rows] = own.logits(features[rows])
+                found[np.ix_(rows, own.columns)] = own.regression.logits(features[rows])
         return found
 
 
@@ -38,19 +54,36 @@ def fit_hierarchy(
     features: Features, known: KnownPairs, repo: Ints, *, penalty: float, own_penalty: float
 ) -> Hierarchy:
     """Fit on known pairs. Penalties are per weight: towards zero of the shared regression, towards
-    that one of each repository's own. Without repositories (all -1) only the shared one."""
+    that one of each repository's own."""
     positive, negative = (known > 0).sum(axis=0), (known < 0).sum(axis=0)
-    flat = Prior(
-        weights=np.zeros((features.shape[1], known.shape[1]), dtype=np.float32),
-        intercepts=np.log((positive + 0.5) / (negative + 0.5)).astype(np.float32),
-        penalty=np.full(known.shape[1], penalty, np.float32),
+    flat = Linear(
+        np.zeros((features.shape[1], known.shape[1]), dtype=np.float32),
+        np.log((positive + 0.5) / (negative + 0.5)).astype(np.float32),
     )
-    shared = fit_logistic(features, known, flat)
-    prior = Prior(
-        shared.weights, shared.intercepts, np.full(known.shape[1], own_penalty, np.float32)
-    )
+    shared = _fit(features, known, flat, penalty=penalty)
     own = []
-    for index in range(int(repo.max(initial=-1)) + 1):
+    for index in _largest(repo):
         rows = np.flatnonzero(repo == index)
-        own.append(fit_logistic(features[rows], known[rows], prior) if len(rows) else shared)
+        columns = np.flatnonzero((known[rows] != 0).any(axis=0))
+        prior = Linear(shared.weights[:, columns], shared.intercepts[columns])
+        fitted = _fit(features[rows], known[np.ix_(rows, columns)], prior, penalty=own_penalty)
+        own.append(Own(index, columns, fitted))
     return Hierarchy(shared, tuple(own))
+
+
+def _largest(repo: Ints) -> list[int]:
+    names, counts = np.unique(repo[repo >= 0], return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:MOST_OWN]
+    return [int(names[i]) for i in order if counts[i] >= OWN_FROM]
+
+
+def _fit(features: Features, known: KnownPairs, prior: Linear, *, penalty: float) -> Linear:
+    """A group of labels after the other; they don't depend on each other."""
+    weights, intercepts = prior.weights.copy(), prior.intercepts.copy()
+    for start in range(0, known.shape[1], TOGETHER):
+        here = slice(start, min(start + TOGETHER, known.shape[1]))
+        penalties = np.full(here.stop - here.start, penalty, np.float32)
+        group = Prior(prior.weights[:, here], prior.intercepts[here], penalties)
+        fitted = fit_logistic(features, known[:, here], group)
+        weights[:, here], intercepts[here] = fitted.weights, fitted.intercepts
+    return Linear(weights, intercepts)

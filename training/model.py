@@ -1,30 +1,29 @@
 """A trained model: a tuned encoder, words, and how what they say is combined.
 
-Beside the encoder that is trained on everything, others are trained without a part of the issues: on
-that part they show, with words that did not see it either, how much each side counts and where to cut.
-Few issues leave no part to spare: then the combination is fixed beforehand and nothing is promised.
+On issues that encoder and words did not see they show how much each side counts and where to cut. Few
+issues leave none to spare: then the combination is fixed beforehand and nothing is promised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from bot.core.evidence import KnownPairs
 from training.batches import Tokens, tokenise
 from training.data import FiledIssue
 from training.device import Device
 from training.fit import OnStep, encode, fit_network, head_logits
 from training.folds import stratified_folds
+from training.held_out import HeldOut, Plan, plan_encoders, rows_of, sample_rows, within_means
 from training.hierarchy import Floats
 from training.network import Network, open_tokenizer
 from training.recipe import Recipe
 from training.sides import VectorSide, fit_vectors, network_log_odds
-from training.stacking import Floats64, Stack, fit_stack, fixed_stack
+from training.stacking import Floats64, Stack, cross_probabilities, fit_stack, fixed_stack
 from training.task import Bools, Ints, LabelSpace, Task
 from training.words import WordSide, fit_words
 
@@ -32,18 +31,7 @@ OnProgress = Callable[[str, int, int, float], None]
 """Called with (what is being done, steps done, steps in all, loss)."""
 
 SIDES = 3
-ENOUGH = 12
-"""Issues of the rarest label of single-label data, below which no part is spared; of multi-label data
-ten times as many in all."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Probabilities of training issues by models that had not seen them."""
-
-    probabilities: Floats64
-    known: KnownPairs
-    repo: Ints
+STACK_FOLDS = 5
 
 
 class Scorer(Protocol):
@@ -86,20 +74,94 @@ class Sided:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Scores issues for the labels of its space. `by_repo`: each repository has heads of its own."""
+    """Scores issues for the labels of its space; a repository that was trained on has its own heads."""
 
     space: LabelSpace
-    by_repo: bool
     sides: Sided
     stack: Stack
     held_out: HeldOut | None
 
     def probabilities(self, issues: Sequence[FiledIssue]) -> Floats64:
-        index = self.space.repo_index(issues)
-        repo = index if self.by_repo else np.full_like(index, -1)
-        allowed, single = self.space.allowed(index), self.space.single
+        repo = self.space.repo_index(issues)
+        allowed, single = self.space.allowed(repo), self.space.single
         told = self.sides.log_odds(issues, repo=repo, allowed=allowed, single=single)
         return self.stack.probabilities(told, allowed=allowed, single=single)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trainer:
+    """What every encoder of one run has in common."""
+
+    recipe: Recipe
+    seed: int
+    device: Device
+    base: Path | None
+    on_progress: OnProgress | None
+
+    def train(self, task: Task, rows: Ints, *, what: str, number: int) -> Sided:
+        """Words learn from all rows, the encoder and its heads from as many as there is time for."""
+        seed = self.seed * 1000 + number
+        most = max(self.recipe.max_passes, 1)
+        seen = task.take(sample_rows(rows, task.known[rows], most=most, seed=seed))
+        network = fit_network(
+            seen,
+            self.recipe,
+            seed=seed,
+            device=self.device,
+            base=self.base,
+            on_step=self._reports(f"encoder {what}"),
+        )
+        self._tell(f"heads {what}")
+        vectors = encode(
+            network, tokens_of(seen.issues, self.recipe, self.base), device=self.device
+        )
+        words = fit_words(task.take(rows))
+        return Sided(
+            network, fit_vectors(vectors, seen), words, self.recipe, self.device, self.base
+        )
+
+    def _tell(self, what: str) -> None:
+        if self.on_progress is not None:
+            self.on_progress(what, 1, 1, 0.0)
+
+    def _reports(self, what: str) -> OnStep | None:
+        told = self.on_progress
+        if told is None:
+            return None
+        return lambda done, total, loss: told(what, done, total, loss)
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What was said of issues that were not seen."""
+
+    task: Task
+    told: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told = np.zeros((SIDES, *self.task.known.shape), dtype=np.float32)
+
+    def show(self, sides: Sided, rows: Ints) -> None:
+        unseen = self.task.take(rows)
+        allowed = self.task.space.allowed(unseen.repo)
+        self.told[:, rows] = sides.log_odds(
+            unseen.issues, repo=unseen.repo, allowed=allowed, single=self.task.space.single
+        )
+
+    def judge(self, rows: Ints, *, seed: int) -> tuple[Stack, HeldOut]:
+        """The stack of all rows, and what stacks that had not seen them say of each."""
+        seen, told = self.task.take(rows), self.told[:, rows]
+        fold = np.zeros(len(rows), dtype=np.int64)
+        for number, part in enumerate(stratified_folds(seen, parts=STACK_FOLDS, seed=seed)):
+            fold[part] = number
+        found = cross_probabilities(
+            told,
+            seen.known,
+            fold,
+            allowed=seen.space.allowed(seen.repo),
+            single=seen.space.single,
+        )
+        return fit_stack(told, seen.known), HeldOut(found, seen.known, seen.repo)
 
 
 def train_model(
@@ -107,71 +169,31 @@ def train_model(
     recipe: Recipe,
     *,
     seed: int,
-    by_repo: bool,
     device: Device,
     base: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> Model:
-    """Train on a task. `by_repo`: heads of its own for each repository, on the shared encoder."""
-    allowed, single = task.space.allowed(task.repo), task.space.single
-    known = task if by_repo else task.without_repos()
-    parts = held_out_parts(task, recipe, seed=seed)
-
-    def train(rows: Ints, number: int) -> Sided:
-        what = f"encoder without part {number} of {len(parts)}" if number else "encoder"
-        return _train_sides(
-            known.take(rows),
-            recipe,
-            seed=seed * 1000 + number,
-            device=device,
-            base=base,
-            on_step=_report(on_progress, what),
-        )
-
-    everything = np.arange(len(task.issues))
-    stack, held_out = fixed_stack(len(task.space.labels)), None
-    if parts:
-        told = np.zeros((SIDES, *task.known.shape), dtype=np.float32)
-        for number, part in enumerate(parts, start=1):
-            unseen = known.take(part)
-            told[:, part] = train(np.setdiff1d(everything, part), number).log_odds(
-                unseen.issues, repo=unseen.repo, allowed=allowed[part], single=single
-            )
-        stack = fit_stack(told, task.known)
-        found = stack.probabilities(told, allowed=allowed, single=single)
-        held_out = HeldOut(found, task.known, task.repo)
-    return Model(task.space, by_repo, train(everything, 0), stack, held_out)
+    """Train on a task; its repositories share the encoder and what their words have in common."""
+    trainer = _Trainer(within_means(recipe, device), seed, device, base, on_progress)
+    plan = plan_encoders(task, recipe, seed=seed)
+    shown = _Shown(task)
+    for number, (rows, unseen) in enumerate(zip(plan.trained, plan.unseen, strict=True), start=1):
+        what = f"{number} of {len(plan.trained)}"
+        last = number == len(plan.trained)
+        sides = trainer.train(task, rows, what=what, number=0 if last else number)
+        if len(unseen):
+            shown.show(sides, unseen)
+    stack, held_out = _combine(shown, plan, seed=seed)
+    return Model(task.space, sides, stack, held_out)
 
 
-def held_out_parts(task: Task, recipe: Recipe, *, seed: int) -> list[Ints]:
-    """The rows that one encoder each is not trained on; none where all are needed."""
-    rarest = int((task.known > 0).sum(axis=0).min())
-    enough = rarest >= ENOUGH if task.space.single else len(task.issues) >= 10 * ENOUGH
-    if not enough or not recipe.held_out_parts:
-        return []
-    return stratified_folds(task, parts=recipe.held_out_parts, seed=seed)
+def _combine(shown: _Shown, plan: Plan, *, seed: int) -> tuple[Stack, HeldOut | None]:
+    rows = rows_of(plan.unseen)
+    if not len(rows):
+        return fixed_stack(len(shown.task.space.labels)), None
+    return shown.judge(rows, seed=seed)
 
 
 def tokens_of(issues: Sequence[FiledIssue], recipe: Recipe, base: Path | None) -> Tokens:
     texts = [issue.text.joined for issue in issues]
     return tokenise(open_tokenizer(base), texts, max_tokens=recipe.max_tokens)
-
-
-def _train_sides(
-    seen: Task,
-    recipe: Recipe,
-    *,
-    seed: int,
-    device: Device,
-    base: Path | None,
-    on_step: OnStep | None,
-) -> Sided:
-    network = fit_network(seen, recipe, seed=seed, device=device, base=base, on_step=on_step)
-    vectors = encode(network, tokens_of(seen.issues, recipe, base), device=device)
-    return Sided(network, fit_vectors(vectors, seen), fit_words(seen), recipe, device, base)
-
-
-def _report(on_progress: OnProgress | None, what: str) -> OnStep | None:
-    if on_progress is None:
-        return None
-    return lambda done, total, loss: on_progress(what, done, total, loss)

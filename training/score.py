@@ -13,23 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from bot.core.evidence import KnownPairs
 from bot.errors import UserError
+from training.answers import answer_of, mean_of
 from training.data import FiledIssue, read_issues
 from training.device import Device, find_device
-from training.measure import (
-    DEFAULT_THRESHOLD,
-    Promise,
-    at_cut,
-    best_thresholds,
-    choose_cut,
-    decide_labels,
-    f1_of,
-    hindsight_coverage,
-)
+from training.held_out import within_means
 from training.model import OnProgress, Scorer, train_model
 from training.recipe import Recipe
 from training.setfit_reference import train_setfit
@@ -78,11 +68,11 @@ def score_files(question: Question, *, on_progress: OnProgress | None = None) ->
             "test_issues": len(tested),
             "test_issues_left_out": len(read) - len(tested),
         },
-        "recipe": asdict(question.recipe),
+        "recipe": asdict(within_means(question.recipe, device)),
         "files": {str(path): _sha256(path) for path in (question.train, question.test)},
         "machine": _machine(device),
-        "overall": _mean([run["overall"] for run in runs]),
-        "repositories": _mean([run["repositories"] for run in runs]),
+        "overall": mean_of([run["overall"] for run in runs]),
+        "repositories": mean_of([run["repositories"] for run in runs]),
         "runs": runs,
     }
 
@@ -105,14 +95,19 @@ def score_task(
     answers = {}
     for name, scorer in scorers.items():
         issues = [issue for issue in tested if name in (ALL, issue.repo)]
-        if issues:
-            answers[name] = _answer(scorer, issues, name=name, target=question.target)
+        if on_progress is not None:
+            on_progress(f"testing {name}", 1, 1, 0.0)
+        if _carry_any(issues, scorer.space):
+            repo = name if question.by_repo else None
+            answers[name] = answer_of(scorer, issues, repo=repo, target=question.target)
     return {
         "seed": seed,
+        "train_issues": len(task.issues),
         "train_seconds": round(trained - started, 2),
         "test_seconds": round(time.perf_counter() - trained, 2),
         "repositories": answers,
-        "overall": _mean(list(answers.values())),
+        "repositories_left_out": [name for name in scorers if name not in answers],
+        "overall": mean_of(list(answers.values())),
     }
 
 
@@ -125,50 +120,24 @@ def train_scorers(
     on_progress: OnProgress | None = None,
 ) -> dict[str, Scorer]:
     """Who scores the issues of which repository."""
-    recipe, base = question.recipe, question.base
 
     def train(part: Task) -> Scorer:
-        if recipe.engine == "setfit":
-            return train_setfit(part, recipe, seed=seed, base=base)
+        if question.recipe.engine == "setfit":
+            return train_setfit(part, question.recipe, seed=seed, base=question.base)
         return train_model(
             part,
-            recipe,
+            question.recipe,
             seed=seed,
-            by_repo=question.by_repo,
             device=device,
-            base=base,
+            base=question.base,
             on_progress=on_progress,
         )
 
     if not question.by_repo:
         return {ALL: train(task)}
-    if recipe.joint:
+    if question.recipe.joint:
         return dict.fromkeys(task.space.repos, train(task))
     return {repo: train(task.only(repo)) for repo in task.space.repos}
-
-
-def _answer(
-    scorer: Scorer, issues: Sequence[FiledIssue], *, name: str, target: float
-) -> dict[str, Any]:
-    space, shown = scorer.space, scorer.held_out
-    single, labels = space.single, space.labels
-    known, found = space.known(issues), scorer.probabilities(issues)
-    thresholds = np.full(len(labels), DEFAULT_THRESHOLD)
-    promise = Promise(target, None)
-    if shown is not None:
-        promise = choose_cut(shown.probabilities, shown.known, target=target, single=single)
-        mine = slice(None) if name == ALL else shown.repo == space.repos.index(name)
-        thresholds = best_thresholds(shown.probabilities[mine], shown.known[mine])
-    predicted = decide_labels(found, thresholds, single=single)
-    answer: dict[str, Any] = {
-        "f1": asdict(f1_of(predicted, known, labels)),
-        "promise": at_cut(found, known, promise, single=single),
-        "hindsight_coverage": hindsight_coverage(found, known, target=target, single=single),
-    }
-    if not single:
-        answer["f1_closed_world"] = asdict(f1_of(predicted, _closed_world(issues, space), labels))
-        answer["thresholds"] = dict(zip(labels, thresholds.round(3).tolist(), strict=True))
-    return answer
 
 
 def _testable(
@@ -185,7 +154,7 @@ def _testable(
             )
     wanted = frozenset(space.labels)
     kept = [issue for issue in issues if len(issue.labels & wanted) == 1 or not space.single]
-    if not any(issue.labels & wanted for issue in kept):
+    if not _carry_any(kept, space):
         names = ", ".join(space.labels[:5])
         raise UserError(
             f"No issue of the test file carries one of the learned labels ({names}, ...)."
@@ -193,34 +162,9 @@ def _testable(
     return kept
 
 
-def _closed_world(issues: Sequence[FiledIssue], space: LabelSpace) -> KnownPairs:
-    """Of issues with a label, every label that is not set counts as a no."""
-    repo = space.repo_index(issues)
-    learned = frozenset(space.labels)
-    labelled = np.array(
-        [
-            bool(issue.labels & (space.siblings[i] if i >= 0 else learned))
-            for issue, i in zip(issues, repo, strict=True)
-        ]
-    )
-    positive = np.array([[x in issue.labels for x in space.labels] for issue in issues])
-    told = space.allowed(repo) & labelled[:, None]
-    return np.where(told, np.where(positive, 1, -1), 0).astype(np.int8)
-
-
-def _mean(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The same shape with every number the mean over `answers`; what is None or text is left out
-    unless all agree."""
-    keys = dict.fromkeys(key for answer in answers for key in answer)
-    found = {key: _mean_of([answer[key] for answer in answers if key in answer]) for key in keys}
-    return {key: value for key, value in found.items() if value is not None}
-
-
-def _mean_of(values: Sequence[Any]) -> Any:
-    if all(isinstance(value, dict) for value in values):
-        return _mean(values)
-    numbers = [value for value in values if isinstance(value, (int, float))]
-    return float(np.mean(numbers)) if numbers else None
+def _carry_any(issues: Sequence[FiledIssue], space: LabelSpace) -> bool:
+    wanted = frozenset(space.labels)
+    return any(issue.labels & wanted for issue in issues)
 
 
 def _machine(device: Device) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from bot.classify.weights import find_base_weights
 from training.data import FiledIssue
-from training.model import HeldOut
+from training.held_out import HeldOut
 from training.recipe import Recipe
 from training.stacking import Floats64
 from training.task import LabelSpace, Task

@@ -15,7 +15,7 @@ from scipy.special import expit
 from bot.classify.logistic import Prior, fit_logistic
 from bot.core.evidence import KnownPairs
 from training.hierarchy import Floats
-from training.task import Bools
+from training.task import Bools, Ints
 
 Floats64: TypeAlias = NDArray[np.float64]
 
@@ -39,6 +39,19 @@ class Stack:
         logits = np.einsum("snl,sl->nl", sides, self.slopes) + self.offsets
         found = np.where(allowed, expit(logits.astype(np.float64)), 0.0)
         return found / found.sum(axis=1, keepdims=True).clip(1e-12) if single else found
+
+
+def cross_probabilities(
+    sides: Floats, known: KnownPairs, fold: Ints, *, allowed: Bools, single: bool
+) -> Floats64:
+    """Probabilities [n, L] of each fold by a stack that has not seen that fold: what thresholds and
+    cuts are chosen on, so that the stack does not vouch for itself."""
+    found = np.zeros(known.shape)
+    for number in np.unique(fold):
+        here = fold == number
+        stack = fit_stack(sides[:, ~here], known[~here])
+        found[here] = stack.probabilities(sides[:, here], allowed=allowed[here], single=single)
+    return found
 
 
 def fixed_stack(labels: int) -> Stack:

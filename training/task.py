@@ -84,10 +84,6 @@ class Task:
             repo=self.repo[rows],
         )
 
-    def without_repos(self) -> Task:
-        """The same issues as if they were of one repository: no heads of their own."""
-        return replace(self, repo=np.full_like(self.repo, -1))
-
     def only(self, repo: str) -> Task:
         """The part of one repository, with the labels that it uses."""
         index = self.space.repos.index(repo)

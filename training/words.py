@@ -6,6 +6,7 @@ that a worker does not have, and bring a point of macro-F1 that training can aff
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ WORD = r"(?u)\w[\w+#'-]*|[?!]"
 OPENING = 1_000
 """Letters of the body from which letter groups are taken."""
 MAX_FEATURES = 60_000
+LEARN_FROM = 10_000
+"""Issues that the vocabulary is taken from, evenly spread: more would need memory, not tell more."""
 
 
 def _headings(issue: FiledIssue) -> list[str]:
@@ -70,7 +73,8 @@ class WordSide:
 
 def fit_words(task: Task) -> WordSide:
     """Fit on the known pairs of a task."""
-    vectorizers = tuple(_learn(block, task.issues) for block in BLOCKS)
+    spread = task.issues[:: max(1, math.ceil(len(task.issues) / LEARN_FROM))]
+    vectorizers = tuple(_learn(block, spread) for block in BLOCKS)
     regression = fit_hierarchy(
         _features(vectorizers, task.issues),
         task.known,

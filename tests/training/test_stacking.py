@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.stacking import fit_stack, fixed_stack
+from training.stacking import cross_probabilities, fit_stack, fixed_stack
 
 
 def drawn(n: int, labels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -46,3 +46,29 @@ def test_single_label_probabilities_share_one_and_shut_labels_get_none() -> None
     found = fixed_stack(3).probabilities(sides, allowed=allowed, single=True)
     assert found.sum(axis=1) == pytest.approx(1)
     assert (found[:, 2] == 0).all()
+
+
+def test_no_issue_helps_to_judge_itself() -> None:
+    sides, known = drawn(60, 2)
+    fold = np.arange(60) % 3
+    everywhere = np.ones(known.shape, dtype=bool)
+    found = cross_probabilities(sides, known, fold, allowed=everywhere, single=False)
+    turned = known.copy()
+    turned[fold == 1] *= -1  # changes what is said of the others, not of these
+    again = cross_probabilities(sides, turned, fold, allowed=everywhere, single=False)
+    assert np.array_equal(found[fold == 1], again[fold == 1])
+    assert not np.allclose(found[fold == 0], again[fold == 0])
+
+
+def test_on_noise_the_crossed_scores_promise_nothing() -> None:
+    rng = np.random.default_rng(0)
+    sides = (rng.normal(size=(3, 40, 8)) * 3).astype(np.float32)
+    known = np.where(rng.random((40, 8)) < 0.5, 1, -1).astype(np.int8)
+    everywhere = np.ones(known.shape, dtype=bool)
+    own = fit_stack(sides, known).probabilities(sides, allowed=everywhere, single=False)
+    crossed = cross_probabilities(sides, known, np.arange(40) % 5, allowed=everywhere, single=False)
+    assert log_loss(crossed, known) > log_loss(own, known) + 0.01
+
+
+def log_loss(found: np.ndarray, known: np.ndarray) -> float:
+    return float(-np.log(np.where(known > 0, found, 1 - found)).mean())

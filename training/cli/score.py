@@ -3,89 +3,85 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from bot.errors import UserError
+from training.cli.progress import follow
 from training.cli.terminal import console, errors, need_training_extra, polite_errors, write_json
+
+if TYPE_CHECKING:
+    from training.score import Question
+
+Train = Annotated[Path, typer.Option(help="File of labelled issues to train on")]
+Test = Annotated[Path, typer.Option(help="File of labelled issues to test on")]
+Json = Annotated[Path | None, typer.Option("--json", help="Where to write all figures")]
+ByRepo = Annotated[
+    bool, typer.Option("--by-repo", help="Figures of each repository, and their mean")
+]
+Labels = Annotated[str, typer.Option(help="Labels to learn, separated by commas")]
+MinCount = Annotated[int | None, typer.Option(min=1, help="Learn labels as frequent as this")]
+RecipeName = Annotated[str, typer.Option(help="How to train: standard, separate, fast, setfit")]
+Shots = Annotated[int | None, typer.Option(min=1, help="Train on so many issues per label")]
+Seeds = Annotated[int, typer.Option(min=1, help="Repeat with so many seeds")]
+Target = Annotated[float, typer.Option(min=0.5, max=0.999, help="Precision to keep")]
+EncoderDirectory = Annotated[Path | None, typer.Option(help="Directory of another encoder")]
 
 
 def score(
-    train: Annotated[Path, typer.Option(help="File of labelled issues to train on")],
-    test: Annotated[Path, typer.Option(help="File of labelled issues to test on")],
-    json_out: Annotated[
-        Path | None, typer.Option("--json", help="Where to write all figures")
-    ] = None,
-    by_repo: Annotated[bool, typer.Option("--by-repo", help="One model per repository")] = False,
-    labels: Annotated[str, typer.Option(help="Labels to learn, separated by commas")] = "",
-    min_count: Annotated[
-        int | None, typer.Option(min=1, help="Learn labels as frequent as this")
-    ] = None,
-    recipe: Annotated[
-        str, typer.Option(help="How to train: standard, separate, fast, setfit")
-    ] = "standard",
-    shots: Annotated[
-        int | None, typer.Option(min=1, help="Train on so many issues per label")
-    ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Repeat with so many seeds")] = 1,
-    target: Annotated[float, typer.Option(min=0.5, max=0.999, help="Precision to keep")] = 0.9,
-    encoder: Annotated[Path | None, typer.Option(help="Directory of another encoder")] = None,
+    train: Train,
+    test: Test,
+    json_out: Json = None,
+    by_repo: ByRepo = False,
+    labels: Labels = "",
+    min_count: MinCount = None,
+    recipe: RecipeName = "standard",
+    shots: Shots = None,
+    seeds: Seeds = 1,
+    target: Target = 0.9,
+    encoder: EncoderDirectory = None,
 ) -> None:
     """Train on one file, test on another, print how good the labels were."""
-    with polite_errors(), _progress() as progress:
+    with polite_errors():
         need_training_extra()
-        if labels and min_count is not None:
-            raise UserError("--labels and --min-count both choose the labels: give one of them.")
-        if json_out is not None and not json_out.absolute().parent.is_dir():
-            raise UserError(
-                f"{json_out}: there is no such folder. Make it, or give another --json."
-            )
+        names = tuple(name.strip() for name in labels.split(",") if name.strip())
+        _check(names, min_count, json_out)
         from training.recipe import recipe_named
-        from training.score import Question, score_files
+        from training.score import Question
 
         question = Question(
             train=train,
             test=test,
             recipe=recipe_named(recipe),
             by_repo=by_repo,
-            labels=tuple(name.strip() for name in labels.split(",") if name.strip()),
+            labels=names,
             min_count=min_count,
             shots=shots,
             seeds=seeds,
             target=target,
             base=encoder,
         )
-        answer = score_files(question, on_progress=_follow(progress))
-        if json_out is not None:
-            write_json(json_out, answer)
+        answer = _ask(question, json_out)
     _show(answer)
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} loss {task.fields[loss]:.3f}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-    )
+def _check(labels: tuple[str, ...], min_count: int | None, json_out: Path | None) -> None:
+    if labels and min_count is not None:
+        raise UserError("--labels and --min-count both choose the labels: give one of them.")
+    if json_out is not None and not json_out.absolute().parent.is_dir():
+        raise UserError(f"{json_out}: there is no such folder. Make it, or give another --json.")
 
 
-def _follow(progress: Progress) -> Any:
-    """A bar that starts anew with each part of the work."""
-    bar = progress.add_task("reading", total=None, loss=0.0, visible=False)
+def _ask(question: Question, json_out: Path | None) -> dict[str, Any]:
+    from training.score import score_files
 
-    def on_progress(what: str, done: int, total: int, loss: float) -> None:
-        if done == 1:
-            progress.reset(bar, total=total, visible=True, description=what)
-        progress.update(bar, completed=done, total=total, loss=loss)
-
-    return on_progress
+    with follow(errors) as on_progress:
+        answer = score_files(question, on_progress=on_progress)
+    if json_out is not None:
+        write_json(json_out, answer)
+    return answer
 
 
 def _show(answer: dict[str, Any]) -> None:
@@ -94,16 +90,7 @@ def _show(answer: dict[str, Any]) -> None:
         title=f"{asked['kind']}, {len(asked['labels'])} labels, {asked['train_issues']} issues to "
         f"train, {asked['test_issues']} to test, recipe {answer['recipe']['name']}"
     )
-    target = f"{asked['target']:g}"
-    columns = (
-        "",
-        "micro F1",
-        "macro F1",
-        f"precision @{target}",
-        "coverage",
-        "coverage, hindsight",
-    )
-    for column in columns:
+    for column in _columns(asked):
         table.add_column(column, justify="left" if not column else "right")
     for name, figures in answer["repositories"].items():
         table.add_row(name, *_row(figures))
@@ -111,19 +98,44 @@ def _show(answer: dict[str, Any]) -> None:
         table.add_section()
         table.add_row("mean", *_row(answer["overall"]))
     console.print(table)
-    seconds = sum(run["train_seconds"] for run in answer["runs"]) / len(answer["runs"])
-    console.print(
-        f"trained in {seconds:.0f} s on {answer['machine']['device']}, mean of {asked['seeds']}"
-    )
+    for note in _notes(answer):
+        console.print(note, highlight=False, soft_wrap=True)
+
+
+def _columns(asked: dict[str, Any]) -> list[str]:
+    columns = ["", "micro F1", "macro F1"]
+    if asked["kind"] == "multi-label":
+        columns += ["micro F1, unset = no", "macro F1, unset = no"]
+    return [*columns, f"precision @{asked['target']:g}", "coverage", "coverage, hindsight"]
 
 
 def _row(figures: dict[str, Any]) -> list[str]:
-    promise = figures["promise"]
-    cells = (
+    promise, closed = figures["promise"], figures.get("f1_closed_world")
+    cells = [
         figures["f1"]["micro"],
         figures["f1"]["macro"],
+        *((closed["micro"], closed["macro"]) if closed else ()),
         promise.get("precision"),
         promise["coverage"],
         figures["hindsight_coverage"],
-    )
+    ]
     return ["-" if cell is None else f"{cell:.3f}" for cell in cells]
+
+
+def _notes(answer: dict[str, Any]) -> list[str]:
+    """What the figures don't say by themselves."""
+    asked, runs = answer["question"], answer["runs"]
+    seconds = sum(run["train_seconds"] for run in runs) / len(runs)
+    notes = [f"trained in {seconds:.0f} s on {answer['machine']['device']}, mean of {len(runs)}"]
+    unsure = sum(run["overall"]["promise"].get("cut") is None for run in runs)
+    if unsure:
+        notes.append(
+            f"In {unsure} of {len(runs)} runs the training issues do not show that any cut keeps a "
+            f"precision of {asked['target']:g}: nothing would be applied."
+        )
+    left_out = sorted({name for run in runs for name in run["repositories_left_out"]})
+    if left_out:
+        notes.append(f"No test issue carries a learned label: {', '.join(left_out)}")
+    if asked["test_issues_left_out"]:
+        notes.append(f"{asked['test_issues_left_out']} test issues left out: no single answer")
+    return notes
