@@ -6,7 +6,7 @@ Holds no writer: it sends GET requests, and GraphQL queries for texts as filed. 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -254,9 +254,11 @@ def _events(
     return _by_issue(found.values()), cut
 
 
-def _by_issue(found: Any) -> dict[int, list[LabelEvent]]:
+def _by_issue(found: Iterable[tuple[int, LabelEvent]]) -> dict[int, list[LabelEvent]]:
+    """Oldest first, where `found` is newest first: also those of one second."""
     grouped: dict[int, list[LabelEvent]] = {}
-    for number, event in sorted(found, key=lambda pair: pair[1].at):
+    oldest_first = [*found][::-1]
+    for number, event in sorted(oldest_first, key=lambda pair: pair[1].at):
         grouped.setdefault(number, []).append(event)
     return grouped
 

@@ -26,7 +26,7 @@ TARGETS = (0.9, 0.6)
 def report_of(issues: Sequence[PastIssue], *, promise: float | None = None, **more: Any) -> Report:
     past = past_of(issues, **more)
     scene, record = scene_of(issues), record_of(issues, until=past.now)
-    policy = RefitPolicy.for_size(len(issues))
+    policy = RefitPolicy(issues=25)
     stream = list(rewind(scene, record, targets=TARGETS, policy=policy))
     today = fit_at(scene, record, past.now, rows=len(issues), targets=TARGETS)
     refits = list({d.refit.number: d.refit for d in stream if d.refit}.values())
