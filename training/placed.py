@@ -96,6 +96,7 @@ def _add_issues(tables: dict[str, Rows], place: Placed) -> dict[int, int]:
             "title": issue.text.title,
             "body": issue.text.body,
             "as_filed": issue.as_filed,
+            "unbiased": issue.unbiased,
             "created_at": issue.created_at,
             "author_association": issue.author_association,
             "part": place.parts[position],

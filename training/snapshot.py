@@ -39,6 +39,7 @@ SCHEMAS: Mapping[str, Schema] = {
         "title": "string",
         "body": "string",
         "as_filed": "bool_",
+        "unbiased": "bool_",
         "created_at": "time",
         "author_association": "string",
         "part": "string",
@@ -78,6 +79,8 @@ class SnapshotIssue:
     number: int
     text: IssueText
     as_filed: bool
+    unbiased: bool
+    """We could not have shaped its labels."""
     created_at: datetime | None
     author_association: str
     part: Part

@@ -1,0 +1,87 @@
+"""A fitted encoder as a bundle: ONNX fp32 and int8, golden vectors, and proof that they say what torch says.
+
+The graphs are the bot's own (`bot.classify.build`). Refuses a bundle whose vectors differ from torch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bot.classify.build import build_bundle
+from bot.classify.bundle import MODELS, Backend, Bundle, publishing, write_manifest
+from bot.classify.samples import SAMPLES
+from bot.classify.session import open_session, open_tokenizer, token_ids
+from bot.errors import UserError
+
+LEAST_PARITY: Mapping[Backend, float] = {"fp32": 0.9999, "int8": 0.98}
+"""Cosine to torch's vectors that every golden text must exceed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """Worst and mean cosine to torch over the golden texts."""
+
+    backend: Backend
+    worst: float
+    mean: float
+
+
+def export_bundle(
+    encoder: Path, out: Path, *, lineage: Mapping[str, str] | None = None
+) -> tuple[Bundle, tuple[Parity, ...]]:
+    """The bundle of the encoder in a fit's `encoder/` directory, at `out` whole or not at all.
+
+    `lineage`: where it comes from (snapshot, recipe, parent), added to what the weights tell.
+
+    Raises:
+        UserError: the encoder is broken or of another architecture, or a graph disagrees with torch.
+    """
+    with publishing(out) as directory:
+        bundle = build_bundle(encoder, directory)
+        parity = check_parity(bundle, _torch_vectors(encoder, bundle.manifest.max_tokens))
+        kept = {**bundle.manifest.lineage, **(lineage or {})}
+        manifest = replace(bundle.manifest, lineage=kept)
+        write_manifest(directory, manifest)
+    return Bundle(out, manifest), parity
+
+
+def check_parity(bundle: Bundle, reference: np.ndarray) -> tuple[Parity, ...]:
+    """Cosine of each graph's vectors of the golden texts to `reference` [texts, dim] of any length.
+
+    Raises:
+        UserError: one lies below `LEAST_PARITY`, or is no number.
+    """
+    unit = reference / np.linalg.norm(reference, axis=1, keepdims=True)
+    found = []
+    for backend in MODELS:
+        cosine = (_graph_vectors(bundle, backend) * unit).sum(axis=1)
+        found.append(Parity(backend, float(cosine.min()), float(cosine.mean())))
+        if not found[-1].worst > LEAST_PARITY[backend]:
+            raise UserError(
+                f"The {backend} graph of {bundle.manifest.name} agrees with torch to a cosine of "
+                f"{found[-1].worst:.4f} only, {LEAST_PARITY[backend]} is asked for: it is not exported, "
+                "the champion keeps serving. Look at the fit's metrics, and fit again."
+            )
+    return tuple(found)
+
+
+def _graph_vectors(bundle: Bundle, backend: Backend) -> np.ndarray:
+    limit = bundle.manifest.max_tokens
+    tokenizer = open_tokenizer(bundle.tokenizer, max_tokens=limit)
+    session = open_session(bundle.model(backend))
+    rows = [token_ids(tokenizer, text, max_tokens=limit) for text in SAMPLES]
+    return np.vstack([session.run(["vector"], {"input_ids": row})[0] for row in rows])
+
+
+def _torch_vectors(encoder: Path, max_tokens: int) -> np.ndarray:
+    """What sentence-transformers makes of the golden texts with these weights, fp32 on the CPU."""
+    from sentence_transformers import SentenceTransformer  # heavy, needed here alone
+
+    model = SentenceTransformer(str(encoder), device="cpu", local_files_only=True)
+    model.max_seq_length = max_tokens
+    vectors = model.float().encode(list(SAMPLES), show_progress_bar=False)
+    return np.asarray(vectors, dtype=np.float32)
