@@ -26,6 +26,7 @@ from procrastinate.worker import Worker
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.jobs.engine import build_app, is_away, sweep
+from bot.jobs.lanes import Lane, lanes_of
 from bot.jobs.queue import QUEUES
 from bot.store import beats
 from bot.store.engine import Database
@@ -66,10 +67,13 @@ def run_worker(
     thread; running jobs are finished first.
 
     Args:
-        tasks: Name -> function. Called with the job's arguments, `concurrency` at a time.
+        tasks: Name -> function, called with the job's arguments.
+        concurrency: Live jobs at once. Each other queue has a slot of its own beside them, so that
+            neither waits for the other.
         serving: What to tell the others that this worker serves; asked at every beat.
     """
-    worker = _Runner(database, concurrency, tuple(queues), stop or threading.Event(), timing)
+    lanes = lanes_of(queues, concurrency=concurrency)
+    worker = _Runner(database, lanes, stop or threading.Event(), timing)
     with worker.signals():
         asyncio.run(worker.run(tasks, serving))
 
@@ -78,14 +82,13 @@ class _Runner:
     def __init__(
         self,
         database: Database,
-        concurrency: int,
-        queues: tuple[str, ...],
+        lanes: tuple[Lane, ...],
         stop: threading.Event,
         timing: Timing,
     ) -> None:
         self._database = database
-        self._concurrency = concurrency
-        self._queues = queues
+        self._lanes = lanes
+        self._slots = sum(lane.concurrency for lane in lanes)
         self._stop = stop
         self._timing = timing
         self._name = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:6]}"
@@ -116,7 +119,7 @@ class _Runner:
         tasks: Mapping[str, Callable[..., None]],
         serving: Callable[[], Serving | None],
     ) -> None:
-        threads = ThreadPoolExecutor(self._concurrency + 2, thread_name_prefix="job")
+        threads = ThreadPoolExecutor(self._slots + 2, thread_name_prefix="job")
         asyncio.get_running_loop().set_default_executor(threads)
         beating = asyncio.create_task(self._keep_beating(serving))
         try:
@@ -129,7 +132,7 @@ class _Runner:
 
     async def _run_once(self, tasks: Mapping[str, Callable[..., None]]) -> None:
         """Run until asked to stop, or until the database goes away."""
-        app = build_app(self._database, tasks, connections=self._concurrency + 3)
+        app = build_app(self._database, tasks, connections=self._slots + 3 * len(self._lanes))
         try:
             async with app.open_async():
                 await self._work(app)
@@ -140,26 +143,35 @@ class _Runner:
             await self._wait(self._timing.pause)
 
     async def _work(self, app: App) -> None:
-        worker = Worker(
+        workers = [self._worker(app, lane) for lane in self._lanes]
+        stopping = asyncio.create_task(self._stop_on_request(workers))
+        running = [asyncio.create_task(worker.run()) for worker in workers]  # type: ignore[no-untyped-call]
+        try:
+            await asyncio.gather(*running)
+        finally:
+            stopping.cancel()
+            for worker in workers:
+                worker.stop()  # type: ignore[no-untyped-call]
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def _worker(self, app: App, lane: Lane) -> Worker:
+        return Worker(
             app=app,
-            queues=list(self._queues),
-            concurrency=self._concurrency,
+            queues=[lane.queue],
+            name=lane.queue,
+            concurrency=lane.concurrency,
             fetch_job_polling_interval=self._timing.poll,
             update_heartbeat_interval=self._timing.dead_after / 6,
             stalled_worker_timeout=self._timing.dead_after,
             delete_jobs="successful",
             install_signal_handlers=False,
         )
-        stopping = asyncio.create_task(self._stop_on_request(worker))
-        try:
-            await worker.run()  # type: ignore[no-untyped-call]
-        finally:
-            stopping.cancel()
 
-    async def _stop_on_request(self, worker: Worker) -> None:
+    async def _stop_on_request(self, workers: Sequence[Worker]) -> None:
         while not self._stop.is_set():
             await asyncio.sleep(0.1)
-        worker.stop()  # type: ignore[no-untyped-call]
+        for worker in workers:
+            worker.stop()  # type: ignore[no-untyped-call]
 
     async def _keep_beating(self, serving: Callable[[], Serving | None]) -> None:
         while True:
