@@ -185,8 +185,9 @@ class Term(Protocol):
         """
         return None
 
-    def begin_epoch(self, stage: Stage) -> None:
+    def begin_epoch(self, stage: Stage) -> None:  # noqa: ARG002
         """Called before each pass over the labelled issues."""
+        return
 
     def weigh(self, labelled: Batch, clock: Clock) -> torch.Tensor | None:  # noqa: ARG002
         """Factors [n, L] on the labelled pairs of the classification loss (annealing); None: ones."""
@@ -198,6 +199,7 @@ class Term(Protocol):
         """What it remembers, for the checkpoint."""
         return {}
 
-    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:  # noqa: ARG002
         """Takes back what `state` gave; `begin_round` and `begin_epoch` are not called again for the
         round and epoch that the run was in."""
+        return

@@ -12,8 +12,11 @@ from typing import Any
 
 from bot.errors import UserError
 from training.objectives import Term
+from training.objectives.cap import ClassAware
+from training.objectives.uda import Consistency
+from training.objectives.ust import SelfTraining
 
-TERMS: dict[str, type[Term]] = {}
+TERMS: dict[str, type[Term]] = {term.name: term for term in (SelfTraining, Consistency, ClassAware)}
 """Name in the recipe -> a dataclass; its fields are the options."""
 
 
