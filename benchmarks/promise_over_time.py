@@ -14,6 +14,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +153,8 @@ def _steps(issues: Sequence[FiledIssue], encode: Encode, share: float, count: in
     vectors = encode([text.joined for text in texts])
     counts = count_words(texts, extra=author_marks([issue.association for issue in issues]))
     bounds = np.linspace(int(share * len(issues)), len(issues), count + 1).round().astype(int)
-    found = []
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    found: list[Step] = []
+    for start, stop in pairwise(bounds):
         past = [issue.labels for issue in issues[:start]]
         names = [n for n in sorted({x for s in past for x in s}) if learnable(n, Rules())]
         exclusive = infer_exclusive(past, names)

@@ -54,7 +54,7 @@ class Expectation:
     choice: int = 1
     rank: float | None = None
     pairs: int = 0
-    since: str | None = None
+    since: float | None = None
 
     @property
     def muted(self) -> dict[str, str]:

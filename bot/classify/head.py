@@ -31,6 +31,9 @@ __all__ = ["Head", "History", "fit_head", "fit_heads", "refit_labels"]
 
 Floats = NDArray[np.float32]
 
+DELTA = 0.05
+"""Chance that the promise of a repository ever breaks, if its issues are exchangeable."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -85,10 +88,6 @@ class Head:
     ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
         return self.memory.recall(self.combiner.probabilities(evidence), vectors)
 
-    def remembering(self, memory: Memory) -> Head:
-        """The same head with that memory in place of its own."""
-        return replace(self, memory=memory)
-
     def to_bytes(self) -> bytes:
         """safetensors with JSON metadata; `from_bytes` gives a head that scores the same (within half
         precision of its word weights)."""
@@ -131,7 +130,7 @@ def fit_head(
     label_vectors: Floats,
     exclusive: Sequence[Sequence[str]] = (),
     target: float = 0.9,
-    delta: float = 0.05,
+    delta: float = DELTA,
     earlier: Earlier | None = None,
     families: Mapping[str, str] | None = None,
 ) -> Head:
@@ -163,7 +162,7 @@ def fit_heads(
     label_vectors: Floats,
     exclusive: Sequence[Sequence[str]] = (),
     targets: Sequence[float] = (0.9,),
-    delta: float = 0.05,
+    delta: float = DELTA,
     earlier: Earlier | None = None,
     families: Mapping[str, str] | None = None,
 ) -> tuple[Head, ...]:

@@ -11,19 +11,25 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.classify.head import Head, fit_head
+from bot.classify.choices import Earlier, choice_after, heed_practice
+from bot.classify.expectation import Expectation
+from bot.classify.head import DELTA, Head, fit_head
 from bot.classify.history import History
 from bot.classify.memory import Memory
 from bot.classify.trial import Lesson, Trial, compare
+from bot.core.evidence import KnownPairs
 from bot.core.label_text import label_text
 from bot.core.text import issue_text
 from bot.core.types import IssueText
 from bot.jobs import past as pasts
 from bot.jobs.context import Context
 from bot.jobs.past import Past
+from bot.jobs.practice import Evidence, read_evidence
 from bot.jobs.requests import AUTOMATIC
+from bot.jobs.served import served
+from bot.jobs.standing import measure_standing
 from bot.jobs.swap import Attempt, serving_head, settle
-from bot.store import refits, repositories, touched, vectors
+from bot.store import heads, refits, repositories, standings, touched, vectors
 from bot.store.issues import StoredIssue
 
 log = logging.getLogger(__name__)
@@ -39,13 +45,14 @@ def learn_repository(context: Context, *, repository_id: int, reason: str) -> st
         past = pasts.read_past(session, repository_id)
         waiting = touched.waiting(session, repository_id)
         pinned = refits.pinned(session, repository_id)
+        found = served(session, repository_id).head_id
         if not past.specs:
             repositories.set_status(session, repository_id, "ready")
             return f"{past.full_name} has no label to learn ({reason})"
     if pinned is not None and reason in AUTOMATIC and not waiting.rows:
         return f"{past.full_name} was rolled back to version {pinned.version}, and not taught since"
     old = serving_head(context, repository_id)
-    new, history, lessons = _fit(context, past, old=old.head if old else None)
+    new, history, lessons = _fit(context, repository_id, past, old=old.head if old else None)
     trial = _try(old.head if old else None, new, history=history, lessons=lessons)
     attempt = Attempt(
         kind="whole",
@@ -54,14 +61,21 @@ def learn_repository(context: Context, *, repository_id: int, reason: str) -> st
         objection=_objection(trial, target=new.target),
         reason=reason,
         trial=trial,
+        found=found,
         began=began,
     )
     verdict = settle(context, repository_id, attempt, before=old, waiting=waiting)
+    with context.database.session() as session:
+        settling = timedelta(days=context.settling_days)
+        figures = measure_standing(session, repository_id, settling=settling)
+        standings.save(session, repository_id, figures)
     counts = f"{len(past.specs)} labels from {len(past.issues)} issues"
     return f"learned {counts} of {past.full_name} ({reason}): {verdict}"
 
 
-def _fit(context: Context, past: Past, *, old: Head | None) -> tuple[Head, History, list[Lesson]]:
+def _fit(
+    context: Context, repository_id: int, past: Past, *, old: Head | None
+) -> tuple[Head, History, list[Lesson]]:
     names, exclusive = past.names, past.exclusive()
     texts = [issue_text(issue.title, issue.body) for issue in past.issues]
     matrix = _embed(context, past.issues, texts)
@@ -70,6 +84,10 @@ def _fit(context: Context, past: Past, *, old: Head | None) -> tuple[Head, Histo
     # What the old head remembers is by column: with other labels, nothing of it can be told.
     told = old.memory if old and list(old.labels) == names else Memory.empty(matrix.shape[1])
     lessons = pasts.lessons_of(past, names, known=known, memory=told)
+    with context.database.session() as session:
+        evidence = read_evidence(
+            session, repository_id, past, names=names, known=known, settling=settling
+        )
     history = History(
         texts=texts,
         vectors=matrix,
@@ -78,6 +96,7 @@ def _fit(context: Context, past: Past, *, old: Head | None) -> tuple[Head, Histo
         associations=[issue.author_association for issue in past.issues],
         counts=context.words.counts(past.filed),
         weights=pasts.weights_of(lessons, known),
+        unbiased=evidence.unbiased,
     )
     head = fit_head(
         history,
@@ -85,9 +104,38 @@ def _fit(context: Context, past: Past, *, old: Head | None) -> tuple[Head, Histo
         label_vectors=context.encoder.encode([label_text(spec) for spec in past.specs]),
         exclusive=exclusive,
         target=past.rules.precision,
+        earlier=_earlier(context, repository_id, past, evidence=evidence, known=known),
+        families=past.named_families,
     )
     memory = pasts.memory_of(past, lessons, names, known=known, vectors=matrix, exclusive=exclusive)
     return replace(head, memory=memory), history, lessons
+
+
+def _earlier(
+    context: Context, repository_id: int, past: Past, *, evidence: Evidence, known: KnownPairs
+) -> Earlier:
+    """What earlier choices of cuts proved and spent, and what practice disproved since."""
+    with context.database.session() as session:
+        stored = heads.active(session, repository_id)
+        made = heads.choices_made(session, repository_id)
+    encoder, target = context.encoder, past.rules.precision
+    before = choice_after(
+        Expectation.from_dict(stored.expectation) if stored else None,
+        pairs=int((known[evidence.unbiased] != 0).sum()),
+        made=made,
+        target=target,
+        comparable=stored is not None
+        and (stored.bundle, stored.backend) == (encoder.bundle_id, encoder.backend),
+    )
+    return heed_practice(
+        before,
+        evidence.practice,
+        past.names,
+        filed=evidence.filed,
+        now=time.time(),
+        target=target,
+        delta=DELTA,
+    )
 
 
 def _try(

@@ -55,6 +55,12 @@ class Past:
     def times(self) -> NDArray[np.float64]:
         return np.array([issue.created_at.timestamp() for issue in self.issues], dtype=np.float64)
 
+    @property
+    def named_families(self) -> dict[str, str]:
+        """Label -> family, where the rules say so."""
+        found = {name: self.rules.family_of(name) for name in self.names}
+        return {name: family for name, family in found.items() if family}
+
     def exclusive(self) -> tuple[tuple[str, ...], ...]:
         """Groups of which an issue carries one label, as people labelled so far or the rules say."""
         sets = [by_people(issue.labels, self.events.get(issue.id, ())) for issue in self.issues]

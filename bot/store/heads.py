@@ -121,3 +121,9 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [without_nan(inner) for inner in value]
     return value
+
+
+def choices_made(session: Session, repository_id: int) -> int:
+    """How many choices of cuts were ever to prove something; a rollback does not undo that."""
+    made = func.max(Head.expectation["choice"].as_integer())
+    return session.scalar(select(made).where(Head.repository_id == repository_id)) or 0

@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqlalchemy import exists, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from bot.core.silence import Draw, draw, monthly_share
-from bot.store.tables import Effect, Issue
+from bot.store.tables import Decision, Effect, Issue
 
 MONTH = timedelta(days=30)
 
@@ -48,6 +48,38 @@ def evidence_weights(session: Session, repository_id: int) -> dict[int, float]:
         row.id: 1 / row.silence if row.silent else float(row.silence is None and not row.acted)
         for row in session.execute(statement)
     }
+
+
+def decided_labels(session: Session, repository_id: int) -> dict[int, set[str]]:
+    """Id of every issue that was decided on -> the labels that were last decided to be applied."""
+    here = Issue.repository_id == repository_id
+    decided = select(Decision.issue_id).join(Issue, Issue.id == Decision.issue_id).where(here)
+    found: dict[int, set[str]] = {id_: set() for id_ in session.scalars(decided.distinct())}
+    later = aliased(Decision)
+    revised = exists().where(
+        later.issue_id == Decision.issue_id, later.label == Decision.label, later.id > Decision.id
+    )
+    applied = (
+        select(Decision.issue_id, Decision.label)
+        .join(Issue, Issue.id == Decision.issue_id)
+        .where(here, Decision.action == "apply", ~revised)
+    )
+    for issue_id, label in session.execute(applied):
+        found[issue_id].add(label)
+    return found
+
+
+def labels_set(session: Session, repository_id: int) -> dict[int, set[str]]:
+    """Issue id -> the labels that we really set on it."""
+    statement = (
+        select(Effect.issue_id, Effect.label)
+        .join(Issue, Issue.id == Effect.issue_id)
+        .where(Issue.repository_id == repository_id, Effect.kind == "add", Effect.status == "done")
+    )
+    found: dict[int, set[str]] = {}
+    for issue_id, label in session.execute(statement):
+        found.setdefault(issue_id, set()).add(label)
+    return found
 
 
 def _issues_of_a_month(session: Session, repository_id: int) -> int:

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bot.classify.choices import NEW_PAIRS, Earlier, choice_after
+from bot.classify.choices import NEW_PAIRS, Earlier, choice_after, heed_practice
 from bot.classify.cuts import choose_cut
 from bot.classify.expectation import Expectation
+from bot.core.unbiased import Practice
 
 TARGET, DELTA = 0.9, 0.05
 
@@ -46,6 +47,8 @@ def test_another_promise_voids_what_was_proved_but_not_what_was_spent() -> None:
     ):
         assert (found.choice, found.proves, found.held) == (4, True, None)
     assert choice_after(None, pairs=7, target=TARGET) == Earlier(pairs=7)
+    rolled_back = choice_after(before, pairs=500, target=TARGET, made=9)
+    assert rolled_back.choice == 10
 
 
 def test_what_was_proved_is_held_without_a_test_while_its_record_reaches_the_target() -> None:
@@ -79,3 +82,56 @@ def test_the_promise_holds_over_all_choices_together() -> None:
     """Each choice alone at delta would break it in several times as many repositories."""
     broken = np.mean([ever_broken(seed) for seed in range(200)])
     assert broken <= DELTA + 2 * (DELTA * 0.95 / 200) ** 0.5
+
+
+DAY = 86400.0
+LABELS = ("bug", "feature")
+
+
+def practised(errors: float, *, silent: bool, n: int = 300, column: int = 0) -> Practice:
+    """One label applied to every issue, wrong with chance `errors`; where we acted a right one is unknown."""
+    rng = np.random.default_rng(3)
+    applied = np.zeros((n, 2), bool)
+    applied[:, column] = True
+    known = np.zeros((n, 2), np.int8)
+    wrong = rng.random(n) < errors
+    known[:, column] = np.where(wrong, -1, 1 if silent else 0)
+    return Practice(applied, known, np.full(n, 20.0 if silent else 0.0))
+
+
+def heeded(practice: Practice, earlier: Earlier, *, age: float = 1.0) -> Earlier:
+    filed = 1e9 - age * DAY + np.arange(len(practice.weights))
+    return heed_practice(
+        earlier, practice, LABELS, filed=filed, now=1e9, target=TARGET, delta=DELTA
+    )
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_what_practice_disproves_is_tightened_and_muted(silent: bool) -> None:
+    found = heeded(practised(0.3, silent=silent), Earlier(held=0.94))
+    assert (found.stricter_than, found.since) == (0.94, 1e9)
+    assert list(found.broken) == ["bug"]
+    assert "known to be wrong" in found.broken["bug"]
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_promise_that_is_kept_is_left_alone(silent: bool) -> None:
+    earlier = Earlier(choice=3, held=0.94)
+    assert heeded(practised(0.06, silent=silent), earlier) == earlier
+
+
+def test_where_nothing_is_proved_there_is_nothing_to_tighten() -> None:
+    found = heeded(practised(0.3, silent=True), Earlier())
+    assert (found.stricter_than, found.since) == (None, None)
+    assert found.broken
+
+
+def test_old_practice_and_what_was_acted_on_is_forgotten() -> None:
+    bad = practised(0.3, silent=True)
+    assert not heeded(bad, Earlier(held=0.94), age=120).broken
+    assert not heeded(bad, Earlier(held=0.94, since=1e9)).broken
+
+
+def test_nothing_that_arrived_yet() -> None:
+    nothing = Practice(np.zeros((0, 2), bool), np.zeros((0, 2), np.int8), np.zeros(0))
+    assert heeded(nothing, Earlier(held=0.9)) == Earlier(held=0.9)

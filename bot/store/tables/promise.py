@@ -13,7 +13,7 @@ from bot.store.tables.columns import now
 
 
 class Standing(Base):
-    """The newest report of a repository; `figures` is what `bot.core.standing` makes."""
+    """The newest report of a repository; `figures` is what `bot.jobs.standing` makes."""
 
     __tablename__ = "standings"
 
