@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import UserError
-from tests.training.snapshots import START, cut_rows, dated_rows
+from tests.training.dated import START, cut_rows, dated_rows
 from tests.training.tiny import make_rows, write_rows
 from training.cut import cut_files, used_windows
 from training.parts import REPEATED

@@ -15,7 +15,7 @@ from bot.core.types import Issue, LabelEvent, RepositoryLabel
 from bot.errors import UserError
 from bot.store import installations, issues, label_events, labels, repositories
 from bot.store import tables as stored
-from tests.training.snapshots import START, dated_rows
+from tests.training.dated import START, dated_rows
 from training.cut import CutSettings, cut_store
 from training.parts import BIASED, UNSETTLED
 from training.snapshot import Snapshot

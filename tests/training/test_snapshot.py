@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bot.errors import UserError
-from tests.training.snapshots import cut_rows, dated_rows
+from tests.training.dated import cut_rows, dated_rows
 from training.manifest import snapshot_id
 from training.snapshot import read_snapshot
 
