@@ -25,7 +25,7 @@ def process_group(kind: str) -> Iterator[None]:
         return
     if kind == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if kind == "cuda" else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
     try:
         yield
         dist.barrier()
@@ -56,14 +56,57 @@ def gather(local: torch.Tensor, *, count: int) -> torch.Tensor:
     return by_rank.transpose(0, 1).flatten(0, 1)[:count]
 
 
+def total(local: torch.Tensor) -> torch.Tensor:
+    """A scalar summed over the ranks; gradients find their way back as those of `gather` do."""
+    if world_size() == 1:
+        return local
+    summed: torch.Tensor = _Total.apply(local)
+    return summed
+
+
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Each rank computed the whole loss, so the gradients of `gather` are summed world-size times."""
+    """Each rank computed the whole loss, so the gradients of `gather` are summed world-size times.
+
+    All in one buffer whose layout never changes: torch's DistributedDataParallel arranges its buckets
+    anew after the first step, and sums of three ranks or more could then round otherwise in a
+    resumed run.
+    """
     if world_size() == 1:
         return
-    for parameter in parameters:
-        if parameter.grad is not None:
-            dist.all_reduce(parameter.grad)
-            parameter.grad /= world_size()
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    buffer = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(buffer)
+    buffer /= world_size()
+    parts = buffer.split([gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def agree(asked: bool) -> bool:
+    """True on every rank if any rank was asked."""
+    if world_size() == 1:
+        return asked
+    flag = torch.tensor(float(asked))
+    dist.all_reduce(flag, op=dist.ReduceOp.MAX)
+    return bool(flag.item())
+
+
+def tell(value: Any) -> Any:
+    """What rank 0 says, on every rank."""
+    if world_size() == 1:
+        return value
+    said = [value]
+    dist.broadcast_object_list(said, src=0)
+    return said[0]
+
+
+def collect(value: torch.Tensor) -> list[torch.Tensor]:
+    """A CPU tensor of each rank, all of one shape, on every rank."""
+    if world_size() == 1:
+        return [value]
+    found = [torch.empty_like(value) for _ in range(world_size())]
+    dist.all_gather(found, value)
+    return found
 
 
 class _Gather(torch.autograd.Function):  # type: ignore[misc]
@@ -80,3 +123,17 @@ class _Gather(torch.autograd.Function):  # type: ignore[misc]
         dist.all_reduce(summed)
         start = rank() * ctx.rows
         return summed[start : start + ctx.rows]
+
+
+class _Total(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(ctx: Any, local: torch.Tensor) -> torch.Tensor:  # noqa: ARG004
+        summed = local.clone()
+        dist.all_reduce(summed)
+        return summed
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:  # noqa: ARG004
+        summed = gradient.clone()
+        dist.all_reduce(summed)
+        return summed

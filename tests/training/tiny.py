@@ -46,7 +46,7 @@ def make_tiny_encoder(path: Path) -> Path:
     from transformers import BertConfig, BertModel
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *FILLER, *(w for ws in WORDS.values() for w in ws)]
-    vocabulary = {word: i for i, word in enumerate(dict.fromkeys([*words, *WORDS]))}
+    vocabulary = {word: i for i, word in enumerate(dict.fromkeys([*words, *WORDS, "[MASK]"]))}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

@@ -1,0 +1,79 @@
+"""`torchrun ... -m training.fit --recipe FILE --snapshot DIR --out DIR`: train an encoder on a snapshot.
+
+Exit codes of a rank: 0 done, 2 bad input, 3 no retry helps as it is, 75 preempted (the same command
+goes on). torchrun itself ends with 1 for any of the last three.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+import torch
+
+from bot.errors import LabelwrightError, UserError
+from training import distributed
+from training.fit.run import Job, run
+from training.fit.saver import Preempted
+from training.recipe_file import read_recipe
+from training.trackers import AUTO
+
+DONE, BAD_INPUT, GAVE_UP, PREEMPTED = 0, 2, 3, 75
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """One rank from its start to its end; says what went wrong once, on rank 0."""
+    asked = _parse(words)
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        with distributed.process_group(kind):
+            _settle(kind)
+            job = Job(
+                recipe=read_recipe(asked.recipe),
+                snapshot=asked.snapshot,
+                out=asked.out,
+                tracker=asked.tracker,
+                save_every=asked.save_every,
+            )
+            run(job)
+    except Preempted as stopped:
+        return _say(str(stopped), PREEMPTED)
+    except LabelwrightError as error:
+        return _say(f"error: {error}", BAD_INPUT if isinstance(error, UserError) else GAVE_UP)
+    return DONE
+
+
+def _settle(kind: str) -> None:
+    """The same numbers every time: on a GPU at the price of the fastest attention kernels."""
+    torch.use_deterministic_algorithms(True)
+    if kind == "cuda":
+        torch.backends.cuda.enable_mem_efficient_sdp(False)
+        torch.backends.cuda.enable_cudnn_sdp(False)
+
+
+def _say(text: str, code: int) -> int:
+    if os.environ.get("RANK", "0") == "0":
+        sys.stderr.write(text + "\n")
+    return code
+
+
+def _parse(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="training.fit", description=__doc__)
+    parser.add_argument("--recipe", type=Path, required=True, help="TOML, YAML or JSON file")
+    parser.add_argument("--snapshot", type=Path, required=True, help="directory of a snapshot")
+    parser.add_argument("--out", type=Path, required=True, help="directory for encoder and metrics")
+    parser.add_argument("--tracker", default=AUTO, help="auto, none, trackio, wandb, mlflow, ...")
+    parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints")
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

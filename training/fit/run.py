@@ -1,0 +1,165 @@
+"""One run, from the snapshot to the encoder: what every rank of torchrun does, from top to bottom.
+
+Refuses to go on in a directory that holds another run. Rank 0 alone reads and writes there, so that
+the ranks may sit on machines without a common disk; each of them needs the snapshot.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bot.classify.weights import find_base_weights, locate
+from bot.errors import UserError
+from training import distributed
+from training.batches import tokenise
+from training.device import find_device
+from training.fit.checkpoint import Tree, write_whole
+from training.fit.journal import Journal
+from training.fit.labelled import texts_of
+from training.fit.legs import Setting, train_legs
+from training.fit.lesson import make_lesson
+from training.fit.output import (
+    CHECKPOINT,
+    ENCODER,
+    METRICS,
+    RECIPE,
+    Identity,
+    finished,
+    identify,
+    write_done,
+    write_encoder,
+)
+from training.fit.saver import Saver, read_saved
+from training.lora import merge_low_rank
+from training.network import open_tokenizer
+from training.objectives.registry import make_terms
+from training.recipe import Recipe
+from training.recipe_file import recipe_text
+from training.snapshot import read_snapshot
+from training.trackers import open_tracker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What `python -m training.fit` is asked for."""
+
+    recipe: Recipe
+    snapshot: Path
+    out: Path
+    tracker: str = "auto"
+    save_every: int = 200
+
+
+def run(job: Job) -> None:
+    """The fit as a whole. Called once per rank, inside the process group.
+
+    Raises:
+        UserError: recipe, snapshot or output directory are not what they should be.
+        GiveUp: the loss became no number, or the disk is full; the last good checkpoint stays.
+        Preempted: SIGTERM; the same command goes on.
+    """
+    began = time.time()
+    setting, snapshot = _prepare(job)
+    identity = identify(job.recipe, snapshot=snapshot, base=setting.base)
+    if _done_before(job.out, identity):
+        return
+    saved = read_saved(job.out / CHECKPOINT, identity)
+    with ExitStack() as stack:
+        journal = _open_journal(job, identity, saved, stack) if distributed.rank() == 0 else None
+        saver = Saver(
+            path=job.out / CHECKPOINT,
+            identity=identity,
+            every=job.save_every,
+            seed=job.recipe.seed,
+            cuda=setting.device.kind == "cuda",
+            journal=journal,
+        )
+        stack.enter_context(saver.listening())
+        network = train_legs(setting, saver, saved)
+        if distributed.rank() == 0:
+            merge_low_rank(network.encoder)
+            out, limit = job.out / ENCODER, job.recipe.max_tokens
+            write_encoder(network.encoder, out, base=setting.base, max_tokens=limit)
+            write_done(job.out, identity, _facts(setting, snapshot, seconds=time.time() - began))
+            (job.out / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _prepare(job: Job) -> tuple[Setting, str]:
+    recipe = job.recipe
+    if recipe.engine != "contrastive":
+        raise UserError(
+            f"The recipe {recipe.name!r} is of the engine {recipe.engine!r}; training.fit runs "
+            "'contrastive' (`labelwright-train score` runs both)."
+        )
+    snapshot = read_snapshot(job.snapshot)
+    base = locate(recipe.encoder) if recipe.encoder else find_base_weights()
+    lesson, tokenizer = make_lesson(snapshot), open_tokenizer(base)
+    setting = Setting(
+        recipe=recipe,
+        lesson=lesson,
+        device=find_device(recipe.precision),
+        base=base,
+        tokenizer=tokenizer,
+        terms=make_terms(recipe.terms),
+        tokens=tokenise(tokenizer, texts_of(lesson.task), max_tokens=recipe.max_tokens),
+    )
+    if setting.terms and not setting.lesson.pool.texts:
+        raise UserError(
+            f"{job.snapshot} has no issue without labels, and the recipe {recipe.name!r} learns from "
+            f"such by {', '.join(recipe.terms)}. Give its supervised twin (no terms), or more issues."
+        )
+    return setting, snapshot.id
+
+
+def _done_before(out: Path, identity: Identity) -> bool:
+    """Rank 0 knows; a finished run is nothing to do."""
+    done, wrong = False, None
+    if distributed.rank() == 0:
+        try:
+            done = finished(out, identity)
+        except UserError as error:
+            wrong = str(error)
+    told: tuple[bool, str | None] = distributed.tell((done, wrong))
+    if told[1] is not None:
+        raise UserError(told[1])
+    return told[0]
+
+
+def _open_journal(job: Job, identity: Identity, saved: Tree | None, stack: ExitStack) -> Journal:
+    try:
+        job.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{job.out}: no run can be kept there ({error.strerror}).") from None
+    write_whole(job.out / RECIPE, recipe_text(job.recipe).encode())
+    name = f"{job.recipe.name}-{identity.snapshot}"
+    config = {"recipe": job.recipe.name, **identity.as_dict()}
+    tracker = open_tracker(job.tracker, run=name, config=config, directory=job.out)
+    lines = saved["lines"] if saved is not None else 0
+    return stack.enter_context(Journal(job.out / METRICS, tracker, lines))
+
+
+def _facts(setting: Setting, snapshot: str, *, seconds: float) -> dict[str, Any]:
+    """For whoever asks later how this encoder came about."""
+    task = setting.lesson.task
+    return {
+        "recipe": setting.recipe.name,
+        "snapshot": snapshot,
+        "seed": setting.recipe.seed,
+        "ranks": distributed.world_size(),
+        "threads": torch.get_num_threads(),
+        "device": str(setting.device),
+        "labelled": len(task.issues),
+        "unlabelled": len(setting.lesson.pool.texts),
+        "labels": list(task.space.labels),
+        "repositories": list(task.space.repos),
+        "seconds": round(seconds, 1),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
