@@ -19,6 +19,7 @@ from bot.github.occurrences import (
     IssueClosed,
     IssueDeleted,
     IssueEdited,
+    IssueLocked,
     IssueOpened,
     IssueReopened,
     IssueTransferred,
@@ -60,6 +61,7 @@ __all__ = [
     "IssueClosed",
     "IssueDeleted",
     "IssueEdited",
+    "IssueLocked",
     "IssueOpened",
     "IssueReopened",
     "IssueTransferred",
@@ -122,6 +124,22 @@ def _issue(kind: Callable[..., Event]) -> Callable[[Payload, Given], Event]:
     return lambda payload, given: kind(**_in_issue(payload, given))
 
 
+def _issue_opened(payload: Payload, given: Given) -> Event:
+    repository = may(payload, "changes.old_repository.id", int, 0)
+    number = may(payload, "changes.old_issue.number", int, 0)
+    came_from = (repository, number) if repository and number else None
+    return IssueOpened(**_in_issue(payload, given), came_from=came_from)
+
+
+def _issue_transferred(payload: Payload, given: Given) -> Event:
+    became = dig(payload, "changes.new_issue")
+    return IssueTransferred(
+        **_in_issue(payload, given),
+        new_repository=may(payload, "changes.new_repository.id", int, 0) or None,
+        became=None if became is None else issue_from(became, of="changes.new_issue"),
+    )
+
+
 def _issue_edited(payload: Payload, given: Given) -> Event:
     return IssueEdited(
         **_in_issue(payload, given),
@@ -152,6 +170,7 @@ def _comment(payload: Payload, given: Given) -> Event:
     return kind(
         **_in_issue(payload, given),
         author=actor_from(dig(payload, "comment.user")).login,
+        url=may(payload, "comment.html_url", str, ""),
         comment_id=need(payload, "comment.id", int),
         body=may(payload, "comment.body", str, ""),
         author_association=may(payload, "comment.author_association", str, "NONE"),
@@ -263,12 +282,14 @@ def _removed(payload: Payload, given: Given) -> Event:
 
 
 _PARSERS: dict[tuple[str, str], Callable[[Payload, Given], Event]] = {
-    ("issues", "opened"): _issue(IssueOpened),
+    ("issues", "opened"): _issue_opened,
     ("issues", "edited"): _issue_edited,
     ("issues", "closed"): _issue(IssueClosed),
     ("issues", "reopened"): _issue(IssueReopened),
     ("issues", "deleted"): _issue(IssueDeleted),
-    ("issues", "transferred"): _issue(IssueTransferred),
+    ("issues", "transferred"): _issue_transferred,
+    ("issues", "locked"): _issue(IssueLocked),
+    ("issues", "unlocked"): _issue(IssueLocked),
     ("issues", "labeled"): _issue_label,
     ("issues", "unlabeled"): _issue_label,
     ("issue_comment", "created"): _comment,

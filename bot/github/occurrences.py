@@ -33,10 +33,12 @@ class OfIssue(OfRepository):
     issue: Issue = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssueOpened(OfIssue):
-    """A new issue: what it holds is the text as filed."""
+    """A new issue: what it holds is the text as filed, unless it came from another repository."""
 
-    __slots__ = ()
+    came_from: tuple[int, int] | None = None
+    """Id of the repository that it was transferred from, and its number there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +67,19 @@ class IssueDeleted(OfIssue):
     __slots__ = ()
 
 
+class IssueLocked(OfIssue):
+    """The conversation of an issue was locked or opened again; `issue.locked` says which."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssueTransferred(OfIssue):
     """An issue left for another repository; `issue` is the one that is gone."""
 
-    __slots__ = ()
+    new_repository: int | None = None
+    became: Issue | None = field(default=None, repr=False)
+    """Where it is now, and as what; None where GitHub does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +108,8 @@ class _OfComment(OfIssue):
     """Something that happened to a comment of an issue or pull request; `author` is who wrote it first."""
 
     author: str
+    url: str
+    """Its page."""
     comment_id: int
     body: str = field(repr=False)
     author_association: str
@@ -222,6 +235,7 @@ Event = (
     | IssueClosed
     | IssueReopened
     | IssueDeleted
+    | IssueLocked
     | IssueTransferred
     | LabelChanged
     | CommentCreated

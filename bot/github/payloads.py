@@ -6,6 +6,7 @@ Unknown keys are passed over; a missing key that we need raises `GiveUp` naming 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -20,6 +21,9 @@ GHOST = "ghost"
 
 AT_CREATION = timedelta(seconds=1)
 """Labels that an issue form or template sets carry the issue's own second."""
+
+SPAM = re.compile(r"(?<![a-z])spam$", re.IGNORECASE)
+"""Labels that call an issue spam: `spam`, `type: spam`, `🚫 Spam`."""
 
 LARGEST_ID = 2**63 - 1
 
@@ -132,11 +136,24 @@ def issue_from(raw: object, *, of: str = "issue") -> Issue:
         author_association=may(raw, "author_association", str, "NONE"),
         created_at=need_time(raw, "created_at", of=of),
         closed_at=closed_at,
-        state=may(raw, "state", str, "open"),
+        state=_state(raw),
         locked=may(raw, "locked", bool, False),
         is_pull_request=dig(raw, "pull_request") is not None,
         github_id=need(raw, "id", int, of=of),
     )
+
+
+def _state(raw: object) -> str:
+    """open, closed, or `spam`: locked for that reason, or closed as not planned under such a label.
+
+    Closed as not planned alone is no spam: so end honest reports that nobody will work on.
+    """
+    state = may(raw, "state", str, "open")
+    if may(raw, "active_lock_reason", str, "") == "spam":
+        return "spam"
+    refused = state == "closed" and may(raw, "state_reason", str, "") == "not_planned"
+    called_so = any(SPAM.search(name) for name in _label_names(dig(raw, "labels")))
+    return "spam" if refused and called_so else state
 
 
 def _label_names(raw: object) -> list[str]:

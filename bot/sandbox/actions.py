@@ -18,6 +18,8 @@ from bot.sandbox.records import (
     Issue,
     Label,
     Repository,
+    Suggestion,
+    SuggestionState,
 )
 from bot.sandbox.state import State, find_label
 
@@ -179,6 +181,20 @@ def set_issue_state(
     webhooks.issue_hook(state, repository, issue, kind, sender=actor)
 
 
+def lock_issue(
+    state: State,
+    repository: Repository,
+    issue: Issue,
+    *,
+    actor: Account,
+    on: bool,
+    reason: str | None = None,
+) -> None:
+    issue.locked, issue.lock_reason = on, reason if on else None
+    _record(issue, Event(state.next_id(), "locked" if on else "unlocked", actor, state.now()))
+    webhooks.issue_hook(state, repository, issue, "locked" if on else "unlocked", sender=actor)
+
+
 def delete_issue(state: State, repository: Repository, issue: Issue, *, actor: Account) -> None:
     issue.deleted = True
     webhooks.issue_hook(state, repository, issue, "deleted", sender=actor)
@@ -222,3 +238,53 @@ def add_comment(
     issue.updated_at = now
     webhooks.comment_hook(state, repository, issue, comment, "created", sender=actor)
     return comment
+
+
+def edit_comment(
+    state: State,
+    repository: Repository,
+    issue: Issue,
+    comment: Comment,
+    body: str,
+    *,
+    actor: Account,
+) -> None:
+    """A comment keeps its author, whoever edits it."""
+    before = comment.body
+    comment.body = body
+    comment.updated_at = state.now()
+    changes = {"body": {"from": before}}
+    webhooks.comment_hook(
+        state, repository, issue, comment, "edited", sender=actor, changes=changes
+    )
+
+
+def approve_suggestion(
+    state: State,
+    repository: Repository,
+    issue: Issue,
+    suggestion: Suggestion,
+    *,
+    actor: Account,
+    app: App | None = None,
+) -> None:
+    """The label comes, in the name of who approved."""
+    label = repository.labels[suggestion.label_id]
+    confidence = suggestion.confidence and suggestion.confidence.upper()
+    intent = (suggestion.rationale, confidence)
+    events = add_labels(state, repository, issue, [label.name], actor=actor, app=app, intent=intent)
+    suggestion.event_id = events[0].id if events else None
+    _settle(state, suggestion, "approved", actor=actor)
+
+
+def dismiss_suggestion(state: State, suggestion: Suggestion, *, actor: Account) -> None:
+    """Nobody is told."""
+    _settle(state, suggestion, "dismissed", actor=actor)
+
+
+def _settle(
+    state: State, suggestion: Suggestion, verdict: SuggestionState, *, actor: Account
+) -> None:
+    suggestion.state = verdict
+    suggestion.resolved_by = actor
+    suggestion.updated_at = state.now()

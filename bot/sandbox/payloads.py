@@ -75,7 +75,7 @@ def issue_payload(state: State, repository: Repository, issue: Issue) -> Json:
         "updated_at": iso(issue.updated_at),
         "closed_at": iso(issue.closed_at),
         "author_association": issue.association,
-        "active_lock_reason": None,
+        "active_lock_reason": issue.lock_reason,
         "body": issue.body,
         "closed_by": optional_account(state.url, issue.closed_by),
         "reactions": reaction_rollup(here),

@@ -80,10 +80,20 @@ class People(World):
             who = self.state.account(actor)
             actions.set_issue_state(self.state, repository, issue, "open", actor=who)
 
-    def lock_issue(self, full_name: str, number: int, *, on: bool = True) -> None:
-        """Told to nobody here."""
+    def lock_issue(
+        self,
+        full_name: str,
+        number: int,
+        *,
+        on: bool = True,
+        reason: str | None = None,
+        actor: str = MAINTAINER,
+    ) -> None:
+        """`reason`: off-topic | too heated | resolved | spam; `on=False` unlocks."""
         with self.state.lock:
-            self._issue(full_name, number)[1].locked = on
+            repository, issue = self._issue(full_name, number)
+            who = self.state.account(actor)
+            actions.lock_issue(self.state, repository, issue, actor=who, on=on, reason=reason)
 
     def delete_issue(self, full_name: str, number: int, *, actor: str = MAINTAINER) -> None:
         with self.state.lock:

@@ -129,6 +129,7 @@ class Issue:
     closed_at: datetime | None = None
     closed_by: Account | None = None
     locked: bool = False
+    lock_reason: str | None = None
     is_pull_request: bool = False
     app: App | None = None
     labels: dict[int, None] = field(default_factory=dict)
