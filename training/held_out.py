@@ -16,6 +16,7 @@ import numpy as np
 from bot.core.evidence import KnownPairs
 from training.device import Device
 from training.folds import stratified_folds
+from training.near_duplicates import group_texts
 from training.recipe import Recipe
 from training.stacking import Floats64
 from training.task import Ints, Task
@@ -55,13 +56,24 @@ def plan_encoders(task: Task, recipe: Recipe, *, seed: int) -> Plan:
     everything, nothing = np.arange(len(task.issues)), np.array([], dtype=np.int64)
     if not recipe.held_out_parts or not _enough(task):
         return Plan((everything,), (nothing,))
-    if len(everything) >= MANY:
-        parts = max(SPARED_SHARE, math.ceil(len(everything) / SPARED_AT_MOST))
-        spared = stratified_folds(task, parts=parts, seed=seed)[0]
-        return Plan((np.setdiff1d(everything, spared),), (spared,))
-    unseen = stratified_folds(task, parts=recipe.held_out_parts, seed=seed)
+    many = len(everything) >= MANY
+    parts = max(SPARED_SHARE, math.ceil(len(everything) / SPARED_AT_MOST))
+    unseen = _parts(task, parts if many else recipe.held_out_parts, seed=seed)
     trained = [np.setdiff1d(everything, part) for part in unseen]
+    if min(map(len, trained)) == 0:  # copies of one issue: nothing to test on but what was learned
+        return Plan((everything,), (nothing,))
+    if many:
+        return Plan((trained[0],), (unseen[0],))
     return Plan((*trained, everything), (*unseen, nothing))
+
+
+def _parts(task: Task, count: int, *, seed: int) -> list[Ints]:
+    """Parts in proportion, each issue with its near-duplicates: a copy that was learned proves nothing."""
+    part = np.zeros(len(task.issues), dtype=np.int64)
+    for number, rows in enumerate(stratified_folds(task, parts=count, seed=seed)):
+        part[rows] = number
+    part = part[group_texts([issue.text for issue in task.issues])]
+    return [np.flatnonzero(part == number) for number in range(count)]
 
 
 def within_means(recipe: Recipe, device: Device) -> Recipe:

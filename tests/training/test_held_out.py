@@ -36,6 +36,21 @@ def test_of_many_issues_a_part_is_spared_by_the_encoder_that_serves(
     assert sorted([*plan.trained[0], *plan.unseen[0]]) == list(range(90))
 
 
+def test_copies_of_an_issue_stay_on_one_side() -> None:
+    rows = make_rows(90)
+    rows += [{**row, "number": 1000 + row["number"]} for row in rows]
+    plan = plan_encoders(make_task(filed(rows)), tiny_recipe(), seed=0)
+    for part in plan.unseen[:-1]:
+        here = set(part.tolist())
+        assert here == {(row + 90) % 180 for row in here}
+
+
+def test_nothing_is_held_out_of_one_issue_filed_often() -> None:
+    rows = [{**make_rows(1)[0], "labels": [x]} for x in ("bug", "feature")] * 70
+    plan = plan_encoders(make_task(filed(rows)), tiny_recipe(), seed=0)
+    assert [len(part) for part in plan.unseen] == [0]
+
+
 @pytest.mark.parametrize(("count", "two_labels"), [(15, False), (90, True)])
 def test_few_issues_are_all_needed(count: int, two_labels: bool) -> None:
     plan = plan_encoders(task_of(count, two_labels=two_labels), tiny_recipe(), seed=0)

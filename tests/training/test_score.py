@@ -90,6 +90,32 @@ def test_shots_seeds_and_labels(tmp_path: Path, base: Path) -> None:
     assert answer["overall"]["f1"]["macro"] == pytest.approx(sum(macros) / 2)
 
 
+def test_names_that_look_like_markup_are_printed_as_they_are(tmp_path: Path, base: Path) -> None:
+    rows = [{**row, "labels": [f"[red]{row['labels'][0]}[/x]"]} for row in make_rows(30)]
+    file = write_rows(tmp_path / "issues.jsonl", [{**row, "repo": "[bold]a[/x]"} for row in rows])
+    result = run("--train", file, "--test", file, "--encoder", base, "--by-repo")
+    assert result.exit_code == 0, result.output
+    assert "[bold]a[/x]" in result.output
+    wrong = run("--train", file, "--test", file, "--labels", "[red]bug[/x],[/y]")
+    assert (wrong.exit_code, "'[/y]'" in wrong.output) == (2, True)
+
+
+def test_a_repository_without_labelled_test_issues_is_left_out_of_the_mean(
+    tmp_path: Path, base: Path
+) -> None:
+    train = write_rows(tmp_path / "train", make_rows(60, repos=("a/one", "b/two")))
+    rows = make_rows(30, seed=7, repos=("a/one", "b/two"))
+    bare = [{**row, "labels": []} if row["repo"] == "b/two" else row for row in rows]
+    test = write_rows(tmp_path / "test", bare)
+    out = tmp_path / "out.json"
+    result = run("--train", train, "--test", test, "--encoder", base, "--by-repo", "--json", out)
+    assert result.exit_code == 0, result.output
+    assert "No test issue carries a learned label: b/two" in result.output
+    answer = json.loads(out.read_text())
+    assert set(answer["repositories"]) == {"a/one"}
+    assert answer["overall"] == answer["repositories"]["a/one"]
+
+
 def test_two_runs_give_the_same_figures(tmp_path: Path, base: Path) -> None:
     first, second = (ask(tmp_path, base, two_labels=True) for _ in range(2))
     assert first["overall"] == second["overall"]

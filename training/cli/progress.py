@@ -27,7 +27,7 @@ def follow(console: Console) -> Iterator[OnProgress]:
 
 def _bar_of(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed}/{task.total} loss {task.fields[loss]:.3f}"),
         TimeElapsedColumn(),
@@ -68,6 +68,6 @@ def _lines(console: Console, clock: Callable[[], float] = time.monotonic) -> OnP
             left = f", loss {loss:.3f}, {seconds:.0f} s left" if done < total else ", done"
         told = now
         steps = f": {done} of {total}" if total > 1 else ""
-        console.print(f"{what}{steps}{left}", highlight=False, soft_wrap=True)
+        console.print(f"{what}{steps}{left}", markup=False, highlight=False, soft_wrap=True)
 
     return on_progress

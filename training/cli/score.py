@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from bot.errors import UserError
@@ -28,6 +29,9 @@ Shots = Annotated[int | None, typer.Option(min=1, help="Train on so many issues 
 Seeds = Annotated[int, typer.Option(min=1, help="Repeat with so many seeds")]
 Target = Annotated[float, typer.Option(min=0.5, max=0.999, help="Precision to keep")]
 EncoderDirectory = Annotated[Path | None, typer.Option(help="Directory of another encoder")]
+
+
+LEFT_OUT = "not exactly one of the learned labels, or (--by-repo) a repository not trained on"
 
 
 def score(
@@ -93,13 +97,13 @@ def _show(answer: dict[str, Any]) -> None:
     for column in _columns(asked):
         table.add_column(column, justify="left" if not column else "right")
     for name, figures in answer["repositories"].items():
-        table.add_row(name, *_row(figures))
+        table.add_row(escape(name), *_row(figures))
     if len(answer["repositories"]) > 1:
         table.add_section()
         table.add_row("mean", *_row(answer["overall"]))
     console.print(table)
     for note in _notes(answer):
-        console.print(note, highlight=False, soft_wrap=True)
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def _columns(asked: dict[str, Any]) -> list[str]:
@@ -137,5 +141,5 @@ def _notes(answer: dict[str, Any]) -> list[str]:
     if left_out:
         notes.append(f"No test issue carries a learned label: {', '.join(left_out)}")
     if asked["test_issues_left_out"]:
-        notes.append(f"{asked['test_issues_left_out']} test issues left out: no single answer")
+        notes.append(f"{asked['test_issues_left_out']} test issues left out: {LEFT_OUT}")
     return notes

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from bot.errors import LabelwrightError, UserError
 
@@ -38,7 +39,7 @@ def polite_errors() -> Iterator[None]:
     try:
         yield
     except LabelwrightError as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(USER_ERROR_EXIT) from None
 
 
