@@ -8,7 +8,7 @@ import signal
 
 import typer
 
-from training.cli import fit, score, snapshot
+from training.cli import evaluate, fit, lab, score, snapshot
 
 app = typer.Typer(
     help="Retrains the encoder on what the maintainers taught.",
@@ -34,6 +34,8 @@ def _terminated(*_: object) -> None:
 
 
 app.command()(score.score)
+app.command()(lab.lab)
 app.command()(fit.fit)
 app.command()(fit.agent)
 app.command()(snapshot.snapshot)
+app.command()(evaluate.evaluate)

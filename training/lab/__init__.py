@@ -1,0 +1,1 @@
+"""Few-label experiments: every semi-supervised method and its supervised twin on one benchmark."""
