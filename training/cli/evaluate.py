@@ -1,0 +1,93 @@
+"""`labelwright-train evaluate`: champion against challenger, with report, verdict and model card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from bot.classify.bundle import MODELS, Backend, read_bundle
+from bot.errors import UserError
+from training.cli.terminal import console, errors, polite_errors
+
+
+def evaluate(
+    snapshot: Annotated[Path, typer.Option(help="Directory of the snapshot")],
+    champion: Annotated[Path, typer.Option(help="Bundle that serves")],
+    challenger: Annotated[Path, typer.Option(help="Bundle that wants to")],
+    out: Annotated[Path, typer.Option(help="Directory of the report")],
+    run: Annotated[str, typer.Option(help="Name of this run, for the record")] = "by hand",
+    past: Annotated[
+        list[Path] | None,
+        typer.Option(help="verdict.json of an earlier run, may be given again: alpha is spent"),
+    ] = None,
+    fit: Annotated[Path | None, typer.Option(help="Output of the fit, for the model card")] = None,
+    backend: Annotated[str, typer.Option(help="Vectors that serve: int8 or fp32")] = "int8",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the encoder")] = 1,
+) -> None:
+    """Measure two bundles on a snapshot, through the serving path, and say whether to promote."""
+    with polite_errors(), _progress() as progress:
+        from training.card import model_card, spent_on
+        from training.evaluate import evaluate as measure
+        from training.gate import judge, past_run
+        from training.report import write_report
+        from training.snapshot import read_snapshot
+
+        earlier = [past_run(_json(path)) for path in past or []]
+        bar = progress.add_task("reading", total=None)
+        evaluation = measure(
+            read_snapshot(snapshot),
+            champion,
+            challenger,
+            backend=_backend(backend),
+            threads=threads,
+            on_progress=lambda what, done, total: progress.update(
+                bar, description=what, completed=done, total=total
+            ),
+        )
+        case = evaluation.case(run)
+        verdict = judge(case, earlier)
+        card = model_card(
+            evaluation,
+            verdict,
+            read_bundle(challenger).manifest,
+            recipe=_json(fit / "recipe.json") if fit else {},
+            spent=spent_on(
+                _json(fit / "done.json") if fit else {}, cpu_seconds=evaluation.cpu_seconds
+            ),
+        )
+        write_report(out, evaluation, case, verdict, card=card)
+    for reason in verdict.reasons:
+        console.print(reason, highlight=False)
+    console.print(f"report at {out / 'report.html'}", highlight=False)
+
+
+def _backend(name: str) -> Backend:
+    if name not in MODELS:
+        raise UserError(f"--backend {name}: there is {' and '.join(MODELS)}")
+    return "int8" if name == "int8" else "fp32"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} holds no JSON object")
+    return found
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+    )
