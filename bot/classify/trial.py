@@ -163,8 +163,8 @@ def head_applies(head: Head, history: History, rows: Sequence[int]) -> Bools:
 
 
 def _judged(history: History, lessons: Sequence[Lesson]) -> NDArray[np.int64]:
-    """Rows of the newest issues with a known pair, and of every correction."""
-    newest = np.flatnonzero(history.informed)[-WINDOW:]
+    """Rows of the newest issues whose labels owe nothing to us, and of every correction."""
+    newest = np.flatnonzero(history.witnesses)[-WINDOW:]
     return np.union1d(newest, np.array([lesson.row for lesson in lessons], np.int64))
 
 

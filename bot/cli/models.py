@@ -1,4 +1,4 @@
-"""`labelwright models`: the bundles and heads that serve."""
+"""`labelwright models`: the bundles that serve, and the versions of each repository's head."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Annotated
 
 import typer
 
+from bot.cli import versions
 from bot.cli.terminal import console, polite_errors
 from bot.settings import load_settings
 
-models = typer.Typer(help="The bundles that serve.", no_args_is_help=True)
+models = typer.Typer(help="The bundles and heads that serve.", no_args_is_help=True)
+
+models.command("list")(versions.list_versions)
+models.command("show")(versions.show_version)
+models.command("rollback")(versions.roll_back)
 
 
 @models.command("build")

@@ -23,7 +23,7 @@ from bot.jobs.context import Context
 from bot.jobs.house_rules import current_rules
 from bot.jobs.requests import request_learning
 from bot.jobs.served import served
-from bot.store import decisions, issues, label_events, labels, silence, vectors
+from bot.store import decisions, deliveries, issues, label_events, labels, silence, vectors
 from bot.store.tables import Head as StoredHead
 from bot.store.tables import Repository
 
@@ -31,8 +31,9 @@ log = logging.getLogger(__name__)
 
 SILENT = "nothing is done: the issue is of the silent share"
 
-LEARNING_RETRY = 10.0
-"""Seconds until an issue that arrived while its repository is being learned is looked at again."""
+SOONEST, LATEST = 10.0, 600.0
+"""Seconds until an issue that arrived while its repository is being learned is looked at again: half as
+long as it has waited already, between these. Learning takes a minute, or fails until the next day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,13 @@ def label_issue(
     """
     if filed.is_pull_request:
         raise Ignore("pull requests are not labelled")
-    target = _store_issue(context, repository_id=repository_id, filed=filed, as_filed=as_filed)
+    target = _store_issue(
+        context,
+        repository_id=repository_id,
+        filed=filed,
+        as_filed=as_filed,
+        delivery_id=delivery_id,
+    )
     client = context.client(target.installation_id)
     rules = current_rules(context, client, repository_id)
     if rules.ignores_author(filed.author):
@@ -71,12 +78,15 @@ def label_issue(
     return applying.apply_pending(context, issue_id=target.issue_id)
 
 
-def _store_issue(context: Context, *, repository_id: int, filed: Issue, as_filed: bool) -> Target:
+def _store_issue(
+    context: Context, *, repository_id: int, filed: Issue, as_filed: bool, delivery_id: int
+) -> Target:
     with context.database.session() as session:
         repository = served(session, repository_id)
         issue_id = issues.upsert(session, repository_id, filed, as_filed=as_filed)
         head_id = _usable_head(context, session, repository)
         status = repository.status
+        waited = deliveries.age(session, delivery_id) if head_id is None else 0.0
         target = Target(
             repository_id=repository_id,
             installation_id=repository.installation_id,
@@ -87,7 +97,8 @@ def _store_issue(context: Context, *, repository_id: int, filed: Issue, as_filed
     if head_id is None:
         if status == "ready" and repository.head_id is None:
             raise Ignore(f"{target.full_name} has no label to learn")
-        raise RetryLater(f"{target.full_name} is still being learned", after=LEARNING_RETRY)
+        after = min(LATEST, max(SOONEST, waited / 2))
+        raise RetryLater(f"{target.full_name} is still being learned", after=after)
     return target
 
 

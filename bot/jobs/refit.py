@@ -14,18 +14,18 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.classify.head import refit_labels
+from bot.classify.head import Head, refit_labels
 from bot.classify.history import History
-from bot.classify.trial import compare
+from bot.classify.trial import Trial, compare
 from bot.core.text import issue_text
 from bot.errors import Ignore
 from bot.jobs import past as pasts
 from bot.jobs.context import Context
 from bot.jobs.past import Past
 from bot.jobs.requests import request_learning, request_whole
-from bot.jobs.swap import Attempt, ServingHead, serving_head, settle
+from bot.jobs.served import served
+from bot.jobs.swap import Attempt, serving_head, settle
 from bot.store import touched, vectors
-from bot.store.touched import Waiting
 
 
 def refit_repository(context: Context, *, repository_id: int) -> str:
@@ -40,29 +40,32 @@ def refit_repository(context: Context, *, repository_id: int) -> str:
         if not waiting.rows:
             raise Ignore("no label waits to be refitted")
         past = pasts.read_past(session, repository_id)
+        found = served(session, repository_id).head_id
     serving = serving_head(context, repository_id)
     labels = [label for label in waiting.labels if serving and label in serving.head.labels]
     if serving is None or not labels:
         with context.database.session() as session:
             request_learning(session, repository_id, reason="; ".join(waiting.reasons))
         raise Ignore("the head that serves does not have these labels: it is fitted anew")
-    attempt = _attempt(context, past, serving, labels=labels, waiting=waiting, began=began)
+    new, trial = _learn(context, past, serving.head, labels=labels)
+    attempt = Attempt(
+        kind="labels",
+        labels=labels,
+        head=new,
+        objection=trial.objection,
+        reason="; ".join(waiting.reasons[:3]),
+        trial=trial,
+        found=found,
+        began=began,
+    )
     verdict = settle(context, repository_id, attempt, before=serving, waiting=waiting)
     with context.database.session() as session:
         request_whole(session, repository_id)
     return f"refitted {', '.join(labels)} of {past.full_name}: {verdict}"
 
 
-def _attempt(
-    context: Context,
-    past: Past,
-    serving: ServingHead,
-    *,
-    labels: Sequence[str],
-    waiting: Waiting,
-    began: float,
-) -> Attempt:
-    old = serving.head
+def _learn(context: Context, past: Past, old: Head, *, labels: Sequence[str]) -> tuple[Head, Trial]:
+    """The head that has learned the labels anew, and how it stands beside the old one."""
     names = list(old.labels)
     past, matrix = _with_vectors(context, past)
     settling = timedelta(days=context.settling_days)
@@ -82,15 +85,7 @@ def _attempt(
     new = replace(refit_labels(old, history, labels), memory=memory)
     columns = [names.index(label) for label in labels]
     trial = compare(old, new, history=history, lessons=lessons, columns=columns)
-    return Attempt(
-        kind="labels",
-        labels=labels,
-        head=new,
-        objection=trial.objection,
-        reason="; ".join(waiting.reasons[:3]),
-        trial=trial,
-        began=began,
-    )
+    return new, trial
 
 
 def _with_vectors(context: Context, past: Past) -> tuple[Past, NDArray[np.float32]]:

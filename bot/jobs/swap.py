@@ -35,6 +35,8 @@ class Attempt:
     objection: str
     reason: str
     trial: Trial | None
+    found: int | None
+    """Id of the head that served when it began."""
     began: float
     """By `time.perf_counter`."""
 
@@ -62,11 +64,10 @@ def settle(
 ) -> str:
     """Activate the head or keep the old one; says in words which. What `waiting` asked for is done."""
     with context.database.session() as session:
-        after = None
-        if not attempt.objection:
-            after = _activate(context, session, repository_id, attempt)
+        objection = attempt.objection or _overtaken(session, repository_id, attempt)
+        after = None if objection else _activate(context, session, repository_id, attempt)
         seconds = time.perf_counter() - attempt.began
-        verdict = attempt.objection or _why(attempt)
+        verdict = objection or _why(attempt)
         refits.record(
             session,
             repository_id,
@@ -84,6 +85,12 @@ def settle(
         _go_on(session, repository_id)
         heads.prune(session, repository_id)
     return f"{'serves' if after else 'the old head stays'}: {verdict} ({seconds:.1f} s)"
+
+
+def _overtaken(session: Session, repository_id: int, attempt: Attempt) -> str:
+    """Somebody rolled back, or a new encoder came to serve, while this was learned from what was before."""
+    serves = repositories.lock(session, repository_id).head_id
+    return "" if serves == attempt.found else "another head came to serve while this one was fitted"
 
 
 def _activate(context: Context, session: Session, repository_id: int, attempt: Attempt) -> int:

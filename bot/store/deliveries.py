@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from bot.store.tables import Delivery
@@ -14,6 +14,13 @@ Status = Literal["done", "ignored", "failed"]
 
 def get(session: Session, delivery_id: int) -> Delivery | None:
     return session.get(Delivery, delivery_id)
+
+
+def age(session: Session, delivery_id: int) -> float:
+    """Seconds since it came; 0 for an unknown one."""
+    seconds = func.extract("epoch", func.now() - Delivery.received_at)
+    found = session.scalar(select(seconds).where(Delivery.id == delivery_id))
+    return float(found or 0)
 
 
 def finish(session: Session, delivery_id: int, *, status: Status, outcome: str) -> None:

@@ -77,6 +77,7 @@ def roll_back(session: Session, repository: Repository, version: int | None) -> 
     Raises:
         UserError: there is no such version, it was pruned, it serves already or fits another encoder.
     """
+    repository = repositories.lock(session, repository.id)
     known = {head.version: head for head in heads.versions(session, repository.id)}
     serving = next((head for head in known.values() if head.id == repository.head_id), None)
     if serving is None:

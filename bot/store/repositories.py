@@ -32,6 +32,12 @@ def get(session: Session, repository_id: int) -> Repository | None:
     return session.get(Repository, repository_id)
 
 
+def lock(session: Session, repository_id: int) -> Repository:
+    """The row as it is now, held until the transaction ends."""
+    statement = select(Repository).where(Repository.id == repository_id).with_for_update()
+    return session.scalars(statement.execution_options(populate_existing=True)).one()
+
+
 def by_name(session: Session, full_name: str) -> Repository | None:
     """The repository that bears this name now, in any case of letters."""
     statement = select(Repository).where(

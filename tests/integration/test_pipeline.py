@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from bot.core.text import issue_text
 from bot.errors import GiveUp, Ignore, RetryLater
@@ -47,6 +48,24 @@ def test_a_head_of_another_encoder_is_not_used(context: Context, road: Road) -> 
     assert road.labels == {}
     learn_repository(context, **wanted)
     assert road.label() == "applied bug"
+
+
+def test_patience_grows_while_a_repository_is_not_learned(context: Context, road: Road) -> None:
+    """Learning that failed for good is tried again the next day: no use in asking every ten seconds."""
+    with context.database.session() as session:
+        session.execute(text("UPDATE repositories SET head_id = NULL, status = 'learning'"))
+
+    def after(age: str) -> float:
+        with context.database.session() as session:
+            session.execute(text(f"UPDATE deliveries SET received_at = now() - interval '{age}'"))
+        with pytest.raises(RetryLater) as later:
+            road.label()
+        return later.value.after
+
+    after("0 s")  # stores the delivery
+    assert after("3 s") == 10
+    assert 30 <= after("1 min") < 35
+    assert after("1 day") == 600
 
 
 def test_the_vector_that_is_kept_is_that_of_the_text_as_filed(context: Context, road: Road) -> None:

@@ -1,0 +1,146 @@
+"""How long a correction takes to have an effect, and how long the parts of a refit take.
+
+On a made-up repository (see `benchmarks.head`): a refit of one label and of several, its trial, and the
+whole head with its trial. With `--bundle`, also the whole road on this machine: sandbox, webhook, queue,
+debounce, refit, and the decision on the same text afterwards. Prints a table and JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.head import Clock, Made, make_repository
+from benchmarks.refit_road import Effect, drive
+from bot.classify.counted import Filed, WordCache
+from bot.classify.head import Head, fit_head, refit_labels
+from bot.classify.history import History
+from bot.classify.memory import Memory, Remembered
+from bot.classify.trial import Lesson, compare
+
+
+def main() -> None:
+    options = _options()
+    figures: dict[str, Any] = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load": os.getloadavg()[0],
+        "issues": options.issues,
+        "labels": options.labels,
+    }
+    if not options.road_only:
+        figures |= _parts(options)
+    if options.bundle:
+        effects = drive(options.bundle, corrections=options.corrections)
+        figures["correction_to_effect_s"] = _spread(effects)
+        figures["right"] = f"{sum(effect.right for effect in effects)} of {len(effects)}"
+    _report(figures)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--issues", type=int, default=10_000)
+    parser.add_argument("--labels", type=int, default=50)
+    parser.add_argument("--words", type=int, default=120, help="median words of an issue")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--bundle", type=Path, help="a built bundle: measure the whole road too")
+    parser.add_argument("--corrections", type=int, default=20)
+    parser.add_argument("--road-only", action="store_true")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    return parser.parse_args()
+
+
+def _parts(options: argparse.Namespace) -> dict[str, Any]:
+    made = make_repository(
+        issues=options.issues, labels=options.labels, words=options.words, seed=0
+    )
+    clock = Clock()
+    filed = [Filed(n, text.title, text.body, "NONE") for n, text in enumerate(made.history.texts)]
+    words = WordCache()
+    with clock.measure("words of all issues, cold"):
+        words.counts(filed)
+    head = fit_head(made.history, made.specs, label_vectors=made.label_vectors)
+    for _ in range(options.rounds):
+        with clock.measure("words of all issues, warm"):
+            counts = words.counts(filed)
+        counted = replace(made.history, counts=counts)
+        for number in (1, 5):
+            _touched(clock, head, counted, labels=number)
+        _whole(clock, head, made, counted)
+    return {
+        "wall_s": {name: statistics.median(found) for name, found in clock.wall.items()},
+        "cpu_s": {name: statistics.median(found) for name, found in clock.cpu.items()},
+    }
+
+
+def _touched(clock: Clock, head: Head, history: History, *, labels: int) -> None:
+    lessons = _lessons(history, range(labels))
+    names = head.labels[:labels]
+    title = f"{labels} label{'s'[: labels != 1]}"
+    with clock.measure(f"{title}: learned anew, warm"):
+        new = replace(refit_labels(head, history, names), memory=_memory(history, lessons))
+    with clock.measure(f"{title}: tried"):
+        compare(head, new, history=history, lessons=lessons, columns=range(labels))
+    with clock.measure(f"{title}: stored"):
+        new.to_bytes()
+
+
+def _whole(clock: Clock, head: Head, made: Made, history: History) -> None:
+    lessons = _lessons(history, range(len(made.specs)))
+    with clock.measure("whole head: fitted"):
+        new = fit_head(history, made.specs, label_vectors=made.label_vectors)
+    with clock.measure("whole head: tried"):
+        compare(head, new, history=history, lessons=lessons, columns=range(len(made.specs)))
+
+
+def _lessons(history: History, columns: Sequence[int]) -> list[Lesson]:
+    """The newest issue that is known not to have each label, as a removal."""
+    rows = [int(np.flatnonzero(history.known[:, column] < 0)[-1]) for column in columns]
+    return [
+        Lesson("removal", row, column, None, 1.0, fresh=True)
+        for row, column in zip(rows, columns, strict=True)
+    ]
+
+
+def _memory(history: History, lessons: Sequence[Lesson]) -> Memory:
+    told = [
+        Remembered(lesson.row, history.vectors[lesson.row], lesson.columns[0], -1, 1.0)
+        for lesson in lessons
+    ]
+    return Memory.of(told, dim=history.vectors.shape[1])
+
+
+def _spread(effects: Sequence[Effect]) -> dict[str, float]:
+    seconds = np.array([effect.seconds for effect in effects])
+    return {
+        "median": float(np.median(seconds)),
+        "p95": float(np.percentile(seconds, 95)),
+        "worst": float(seconds.max()),
+    }
+
+
+def _report(figures: dict[str, Any]) -> None:
+    title = f"{figures['issues']} issues x {figures['labels']} labels, load {figures['load']:.1f}"
+    table = Table("step", "median wall s", "median CPU s", title=title)
+    for name, seconds in figures.get("wall_s", {}).items():
+        table.add_row(name, f"{seconds:.3f}", f"{figures['cpu_s'][name]:.3f}")
+    Console().print(table)
+    for name in ("correction_to_effect_s", "right"):
+        if name in figures:
+            Console().print(f"{name}: {figures[name]}")
+
+
+if __name__ == "__main__":
+    main()

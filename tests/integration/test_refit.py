@@ -1,0 +1,290 @@
+"""From a correction in the store to the head that serves, and back: swaps, refusals, pins, pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+
+from bot.classify import trial as trial_module
+from bot.core.types import Decision, LabelEvent
+from bot.errors import Ignore, UserError
+from bot.jobs.context import Context
+from bot.jobs.learn import learn_repository
+from bot.jobs.onboarding import read_history
+from bot.jobs.refit import refit_repository
+from bot.jobs.requests import DAILY, request_refit
+from bot.sandbox.server import SandboxServer
+from bot.store import (
+    corrections,
+    decisions,
+    effects,
+    heads,
+    issues,
+    label_events,
+    refits,
+    repositories,
+    touched,
+)
+from bot.store.tables import Effect, Refit
+from tests.integration.jobs_at_hand import LONG_AGO, met, queued
+
+RELAXED = "precision: 0.5\n"
+
+
+@pytest.fixture
+def repository_id(context: Context, sandbox: SandboxServer) -> int:
+    """Forty old issues, bugs and wishes, and a head that tells them apart by their words."""
+    return taught(context, sandbox, 40)
+
+
+def taught(context: Context, sandbox: SandboxServer, count: int) -> int:
+    repository_id = met(context, sandbox)
+    for n in range(count):
+        bug = n % 2 == 0
+        sandbox.seed_issue(
+            "acme/widget",
+            title=f"crash error {n}" if bug else f"label docs {n}",
+            body="closed file" if bug else "how to build",
+            labels=["bug" if bug else "feature"],
+            created_at=LONG_AGO,
+        )
+    sandbox.put_file("acme/widget", ".github/labelwright.yml", RELAXED)
+    read_history(context, repository_id=repository_id)
+    learn_repository(context, repository_id=repository_id, reason="test")
+    return repository_id
+
+
+def correct(
+    context: Context, repository_id: int, number: int, *, removed: str = "", added: str = ""
+) -> int:
+    """What a webhook would leave behind: our decision, what came of it, and a human who disagrees."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    with context.database.session() as session:
+        issue_id = issues.ids_by_number(session, repository_id)[number]
+        decided = [Decision(removed or added, "apply" if removed else "abstain", "", 0.9, 0.5)]
+        (decision_id,) = decisions.record(
+            session, issue_id, decided, delivery_id=None, head_id=None, bundle="b"
+        )
+        if removed:
+            effects.plan(session, issue_id, kind="add", label=removed, decision_id=decision_id)
+            (effect,) = session.scalars(select(Effect).where(Effect.issue_id == issue_id))
+            effects.finish(session, effect.id, status="done", detail="", waited_s=0)
+            ours = LabelEvent(removed, True, "us[bot]", "us", now)
+            label_events.record(session, issue_id, [ours], source="effect")
+        human = LabelEvent(removed or added, bool(added), "ada", "human", now)
+        label_events.record(session, issue_id, [human], source="webhook")
+        assert corrections.of_issue(session, issue_id)
+        request_refit(session, repository_id, labels=[removed or added], reason="corrected")
+    return issue_id
+
+
+def serving(context: Context, repository_id: int) -> int:
+    with context.database.session() as session:
+        head = heads.active(session, repository_id)
+        assert head is not None
+        return head.version
+
+
+def attempts(context: Context, repository_id: int) -> Sequence[Refit]:
+    with context.database.session() as session:
+        return refits.of_repository(session, repository_id)
+
+
+def probability(context: Context, repository_id: int, issue_id: int, label: str) -> float:
+    """Of the serving head, for an issue of the store."""
+    from bot.core.text import issue_text
+
+    with context.database.session() as session:
+        stored, issue = heads.active(session, repository_id), issues.get(session, issue_id)
+        assert stored is not None
+        assert issue is not None
+        head = context.head(session, stored.id)
+    text = issue_text(issue.title, issue.body)
+    (row,) = head.score([text], context.encoder.encode([text.joined]), ["NONE"])
+    return next(score.probability for score in row if score.label == label)
+
+
+def test_a_correction_moves_the_head_and_comes_out_right(
+    context: Context, repository_id: int
+) -> None:
+    issue_id = correct(context, repository_id, 1, removed="bug")
+    before = probability(context, repository_id, issue_id, "bug")
+    assert "refitted bug" in refit_repository(context, repository_id=repository_id)
+    assert serving(context, repository_id) == 2
+    assert probability(context, repository_id, issue_id, "bug") < 0.1 < before
+    latest = attempts(context, repository_id)[0]
+    assert (latest.kind, latest.labels, latest.swapped) == ("labels", ["bug"], True)
+    assert latest.report["fresh"]["removal"]["after"] == 1
+    assert latest.head_before != latest.head_after
+
+
+def test_an_addition_is_applied_to_the_same_text_even_if_the_label_is_muted(
+    context: Context, sandbox: SandboxServer
+) -> None:
+    repository_id = taught(context, sandbox, 4)  # too few for any cut
+    correct(context, repository_id, 1, added="feature")
+    refit_repository(context, repository_id=repository_id)
+    assert attempts(context, repository_id)[0].report["fresh"] == {
+        "addition": {"n": 1, "before": 0, "after": 1}
+    }
+
+
+def test_many_corrections_are_learned_at_once_and_the_whole_head_later(
+    context: Context, repository_id: int
+) -> None:
+    for number in (1, 3, 5):
+        correct(context, repository_id, number, removed="bug")
+    correct(context, repository_id, 2, added="bug")
+    assert [task for task, _ in queued(context)].count("refit") == 1
+    refit_repository(context, repository_id=repository_id)
+    latest = attempts(context, repository_id)[0]
+    assert {kind: tally["n"] for kind, tally in latest.report["fresh"].items()} == {
+        "removal": 3,
+        "addition": 1,
+    }
+    wakes = [args for task, args in queued(context) if task == "wake"]
+    assert [wake["job"]["task"] for wake in wakes] == ["learn"]
+    with pytest.raises(Ignore, match="no label waits"):
+        refit_repository(context, repository_id=repository_id)
+
+
+def test_the_whole_fit_keeps_what_the_refit_learned(context: Context, repository_id: int) -> None:
+    issue_id = correct(context, repository_id, 1, removed="bug")
+    refit_repository(context, repository_id=repository_id)
+    learn_repository(context, repository_id=repository_id, reason=DAILY)
+    assert serving(context, repository_id) == 3
+    assert probability(context, repository_id, issue_id, "bug") < 0.1
+    latest = attempts(context, repository_id)[0]
+    assert latest.kind == "whole"
+    assert latest.report["past"]["removal"]["n"] == 1
+
+
+def test_a_correction_that_is_taken_back_is_forgotten(context: Context, repository_id: int) -> None:
+    issue_id = correct(context, repository_id, 1, removed="bug")
+    refit_repository(context, repository_id=repository_id)
+    again = LabelEvent("bug", True, "ada", "human", datetime.now(UTC))
+    with context.database.session() as session:
+        label_events.record(session, issue_id, [again], source="webhook")
+        request_refit(session, repository_id, labels=["bug"], reason="taken back")
+    refit_repository(context, repository_id=repository_id)
+    assert probability(context, repository_id, issue_id, "bug") > 0.5
+
+
+def test_a_head_that_surely_lost_precision_does_not_serve_and_why_is_stored(
+    context: Context, repository_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fell = property(lambda trial: "precision fell from here to there")
+    monkeypatch.setattr(trial_module.Trial, "objection", fell)
+    correct(context, repository_id, 1, removed="bug")
+    refit_repository(context, repository_id=repository_id)
+    assert serving(context, repository_id) == 1
+    latest = attempts(context, repository_id)[0]
+    assert (latest.swapped, latest.head_after) == (False, None)
+    assert "precision fell" in latest.reason
+    with context.database.session() as session:
+        assert not touched.waiting(session, repository_id).rows  # not tried again for ever
+
+
+def test_a_label_that_the_head_does_not_have_asks_for_a_whole_fit(
+    context: Context, repository_id: int
+) -> None:
+    with context.database.session() as session:
+        request_refit(session, repository_id, labels=["brand new"], reason="corrected")
+    with pytest.raises(Ignore, match="fitted anew"):
+        refit_repository(context, repository_id=repository_id)
+    wanted = {"repository_id": repository_id, "reason": "corrected"}
+    assert ("learn", wanted) in queued(context)
+
+
+# -- rolling back -------------------------------------------------------------------------------------
+
+
+def roll_back(context: Context, repository_id: int, version: int | None = None) -> int:
+    with context.database.session() as session:
+        row = repositories.get(session, repository_id)
+        assert row is not None
+        return refits.roll_back(session, row, version).version
+
+
+def test_a_rollback_holds_until_somebody_corrects(context: Context, repository_id: int) -> None:
+    issue_id = correct(context, repository_id, 1, removed="bug")
+    refit_repository(context, repository_id=repository_id)
+    assert roll_back(context, repository_id) == 1
+    assert probability(context, repository_id, issue_id, "bug") > 0.2
+    told = learn_repository(context, repository_id=repository_id, reason=DAILY)
+    assert "rolled back to version 1" in told
+    assert serving(context, repository_id) == 1
+    correct(context, repository_id, 3, removed="bug")
+    refit_repository(context, repository_id=repository_id)
+    assert serving(context, repository_id) == 3
+    learn_repository(context, repository_id=repository_id, reason=DAILY)
+    assert serving(context, repository_id) == 4
+
+
+def test_changed_rules_are_no_reason_to_wait_after_a_rollback(
+    context: Context, repository_id: int
+) -> None:
+    correct(context, repository_id, 1, removed="bug")
+    refit_repository(context, repository_id=repository_id)
+    roll_back(context, repository_id, 1)
+    learn_repository(context, repository_id=repository_id, reason="the rules changed")
+    assert serving(context, repository_id) == 3
+
+
+def test_a_fit_that_was_under_way_does_not_undo_a_rollback(
+    context: Context, repository_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    correct(context, repository_id, 1, removed="bug")
+    refit_repository(context, repository_id=repository_id)
+    correct(context, repository_id, 3, removed="bug")
+    from bot.jobs import refit as refit_module
+
+    learn = refit_module._learn
+
+    def meanwhile(*args: object, **more: object) -> object:
+        roll_back(context, repository_id, 1)
+        return learn(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(refit_module, "_learn", meanwhile)
+    told = refit_repository(context, repository_id=repository_id)
+    assert "another head came to serve" in told
+    assert serving(context, repository_id) == 1
+
+
+def test_what_cannot_come_back_is_refused_with_the_versions_that_can(
+    context: Context, repository_id: int
+) -> None:
+    with pytest.raises(UserError, match=r"acme/widget has no version 9\. .*: none; 1 serves"):
+        roll_back(context, repository_id, 9)
+    with pytest.raises(UserError, match="no earlier version"):
+        roll_back(context, repository_id)
+    learn_repository(context, repository_id=repository_id, reason="test")
+    with pytest.raises(UserError, match="Version 2 of acme/widget serves already"):
+        roll_back(context, repository_id, 2)
+    with context.database.session() as session:
+        first = heads.versions(session, repository_id)[-1]
+        first.bundle = "another"
+    with pytest.raises(UserError, match="Version 1 of acme/widget was fitted for another encoder"):
+        roll_back(context, repository_id, 1)
+
+
+def test_old_versions_lose_their_artefact_and_keep_their_row(
+    context: Context, repository_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "NEWEST", 2)
+    monkeypatch.setattr(heads, "WHOLE", 1)
+    for _ in range(3):  # versions 2 to 4
+        learn_repository(context, repository_id=repository_id, reason="test")
+    with context.database.session() as session:
+        assert heads.kept(session, repository_id) == {3, 4}
+        assert [head.version for head in heads.versions(session, repository_id)] == [4, 3, 2, 1]
+    with pytest.raises(UserError, match="Version 1 of acme/widget is no longer kept"):
+        roll_back(context, repository_id, 1)
+    roll_back(context, repository_id, 3)
+    for _ in range(2):
+        learn_repository(context, repository_id=repository_id, reason="again")
+    with context.database.session() as session:
+        assert heads.kept(session, repository_id) == {5, 6}
