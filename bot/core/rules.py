@@ -55,6 +55,8 @@ class Rules:
     exclusive: tuple[tuple[str, ...], ...] = ()
     unsure: str | None = None
     ignore_authors: tuple[str, ...] = ()
+    suggestions: Literal["native", "comment", "none"] = "native"
+    commands: bool = True
     on_edit: Literal["ignore", "reconsider"] = "ignore"
     zero_shot: Literal["suggest", "apply"] = "suggest"
     share_for_training: bool = False
@@ -125,6 +127,8 @@ def parse_rules(text: str) -> Rules:
         exclusive=tuple(tuple(group) for group in file.exclusive),
         unsure=file.unsure,
         ignore_authors=tuple(file.ignore_authors),
+        suggestions=file.suggestions,
+        commands=file.commands,
         on_edit=file.on_edit,
         zero_shot=file.zero_shot,
         share_for_training=file.share_for_training,

@@ -93,6 +93,10 @@ class RulesFile(_Strict):
     """Label to put on an issue on which nothing was applied."""
     ignore_authors: Patterns = []
     """Authors whose issues are left alone."""
+    suggestions: Literal["native", "comment", "none"] = "native"
+    """Where to suggest: in GitHub's own list, else in a comment with boxes, or nowhere."""
+    commands: bool = True
+    """Obey commands in comments."""
     on_edit: Literal["ignore", "reconsider"] = "ignore"
     """What to do when an issue's text is edited."""
     zero_shot: Literal["suggest", "apply"] = "suggest"

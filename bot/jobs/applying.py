@@ -23,6 +23,7 @@ from bot.github.suggestions import Suggestion
 from bot.jobs import queue
 from bot.jobs.context import Context
 from bot.jobs.served import served
+from bot.jobs.suggesting import Suggesting, suggest
 from bot.jobs.turn import EARLY, NotYet, Turn
 from bot.store import effects, label_events, labels
 from bot.store.tables import Decision as StoredDecision
@@ -192,7 +193,7 @@ class _Writing:
         return [p.label for p in wanted if outcomes[p.effect_id][0] == "done"]
 
     def _suggest(self, wanted: Sequence[Planned]) -> None:
-        """GitHub's own suggestions where the repository has them; elsewhere they stay with us."""
+        """Where and how the rules want suggestions."""
         issue = self._client.issue(self._place.full_name, self._place.number)
         against = {p.label: self._objection(p.label, p.kind, p.exclusive, issue) for p in wanted}
         rows = [
@@ -201,26 +202,32 @@ class _Writing:
             if not against[p.label]
         ]
         why_not = {label: why for label, why in against.items() if why}
+        way = ""
         if rows:
-            suggested = self._client.suggest_labels(
-                self._place.full_name,
-                self._place.number,
-                rows,
-                issue=issue,
-                before_write=self._turn,
-            )
-            why_not |= dict(suggested.skipped)
-            if not suggested.supported:
-                why_not |= {row.label: "the repository has no suggestions" for row in rows}
+            skipped, way = suggest(self._suggesting(issue), rows)
+            why_not |= skipped
         self._finish({
-            p.effect_id: ("skipped", why_not[p.label]) if p.label in why_not else ("done", "")
+            p.effect_id: ("skipped", why_not[p.label]) if p.label in why_not else ("done", way)
             for p in wanted
         })  # fmt: skip
+
+    def _suggesting(self, issue: Issue) -> Suggesting:
+        return Suggesting(
+            context=self._context,
+            client=self._client,
+            rules=self._place.rules,
+            full_name=self._place.full_name,
+            issue_id=self._place.issue_id,
+            issue=issue,
+            turn=self._turn,
+        )
 
     def _objection(
         self, label: str, kind: str, exclusive: tuple[tuple[str, ...], ...], issue: Issue
     ) -> str:
         rules = self._place.rules
+        if issue.locked:
+            return "the issue is locked"
         if rules.mode == "dry-run" or (rules.mode == "suggest" and kind == "add"):
             return f"the rules say {rules.mode} now"
         return objection(label, rules=rules, exclusive=exclusive, present=issue.labels)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from bot.errors import RetryLater
 from bot.jobs.context import Context
 from bot.store import installations
 
@@ -19,6 +20,10 @@ EARLY = 2.0
 
 GRACE = 5.0
 """Seconds after its moment at which a turn has passed; the next one is taken then."""
+
+
+NOTIFYING = 3
+"""Turns that a comment takes: GitHub asks for three seconds around what notifies people."""
 
 
 class NotYet(Exception):
@@ -46,10 +51,10 @@ class Turn:
         self._context = context
         self._installation_id = installation_id
 
-    def __call__(self) -> None:
+    def __call__(self, *, slots: int = 1) -> None:
         """Returns when it is our turn. Raises NotYet where that takes long; `moment` says when."""
         if self.moment is None or time.time() - self.moment > GRACE:
-            wait = self._take()
+            wait = self._take(slots)
             self.moment = time.time() + wait
             self.waited += wait
         left = self.moment - time.time()
@@ -58,6 +63,16 @@ class Turn:
         time.sleep(max(0.0, left))
         self.moment = None
 
-    def _take(self) -> float:
+    def notifying(self) -> None:
+        """The turn of a write that notifies people, such as a comment: more room is left after it."""
+        self(slots=NOTIFYING)
+
+    def come_back(self) -> RetryLater:
+        """To be raised after `NotYet` where the whole job shall come back shortly before its moment."""
+        assert self.moment is not None
+        after = max(0.1, self.moment - time.time() - EARLY)
+        return RetryLater("the installation's next write is waited for", after=after)
+
+    def _take(self, slots: int) -> float:
         with self._context.database.session() as session:
-            return installations.reserve_write(session, self._installation_id)
+            return installations.reserve_write(session, self._installation_id, slots=slots)

@@ -63,18 +63,8 @@ def _outsider(call: Call) -> bool:
 
 def edit_comment(call: Call) -> Answer:
     issue, comment = _comment_of(call)
-    before = comment.body
-    comment.body = text_field(call, "body", resource="IssueComment")
-    comment.updated_at = call.state.now()
-    webhooks.comment_hook(
-        call.state,
-        call.repository,
-        issue,
-        comment,
-        "edited",
-        sender=call.caller.actor,
-        changes={"body": {"from": before}},
-    )
+    body = text_field(call, "body", resource="IssueComment")
+    actions.edit_comment(call.state, call.repository, issue, comment, body, actor=call.caller.actor)
     return Answer(200, _shape(call, issue, comment))
 
 

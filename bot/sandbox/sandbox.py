@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bot.sandbox import definitions
+from bot.sandbox.conversations import Conversations
 from bot.sandbox.exchanges import Exchange
 from bot.sandbox.faults import Faults
 from bot.sandbox.mail import Delivery
 from bot.sandbox.payloads import event_payload, issue_payload
-from bot.sandbox.people import People
 from bot.sandbox.records import Account, Installation
 from bot.sandbox.routes_manifest import keep_manifest
 from bot.sandbox.shapes import Json
@@ -18,7 +18,7 @@ from bot.sandbox.state import current_labels
 from bot.sandbox.webhooks import ping_hook
 
 
-class Sandbox(People):
+class Sandbox(Conversations):
     """`url` is where it would answer; webhooks go out once `start` of its courier was called."""
 
     @property

@@ -79,38 +79,24 @@ def _pending(call: Call, issue: Issue) -> Suggestion:
 
 
 def approve(call: Call) -> Answer:
-    """The label comes, in the name of who approved."""
     issue = issue_of(call)
     suggestion = _pending(call, issue)
-    label = call.repository.labels[suggestion.label_id]
-    confidence = suggestion.confidence and suggestion.confidence.upper()
-    events = actions.add_labels(
+    actions.approve_suggestion(
         call.state,
         call.repository,
         issue,
-        [label.name],
+        suggestion,
         actor=call.caller.actor,
         app=call.caller.app,
-        intent=(suggestion.rationale, confidence),
     )
-    suggestion.event_id = events[0].id if events else None
-    _settle(call, suggestion)
-    suggestion.state = "approved"
     return Answer(200, suggestion_payload(call.repository, issue, suggestion))
 
 
 def dismiss(call: Call) -> Answer:
-    """Nobody is told."""
     issue = issue_of(call)
     suggestion = _pending(call, issue)
-    _settle(call, suggestion)
-    suggestion.state = "dismissed"
+    actions.dismiss_suggestion(call.state, suggestion, actor=call.caller.actor)
     return Answer(200, suggestion_payload(call.repository, issue, suggestion))
-
-
-def _settle(call: Call, suggestion: Suggestion) -> None:
-    suggestion.resolved_by = call.caller.actor
-    suggestion.updated_at = call.state.now()
 
 
 ROUTES = (

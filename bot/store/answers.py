@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Double, cast, exists, extract, func, select
@@ -15,6 +15,8 @@ from bot.store.tables import Answer, Asked, Decision, Effect, Issue, Notice, Pol
 
 Verdict = Literal["approved", "dismissed", "void"]
 Source = Literal["native", "comment"]
+Ended = Literal["done", "refused"]
+SOURCES: tuple[Source, ...] = ("native", "comment")
 
 IN_COMMENT = "in a comment"
 """Detail of a suggestion that stands in a comment of ours, and not in GitHub's own list."""
@@ -34,6 +36,15 @@ class Open:
     effect_id: int
     label: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InComment:
+    """A suggestion as our comment lists it; `verdict` is None while nobody has answered."""
+
+    label: str
+    reason: str
+    verdict: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,7 @@ def wait_for(session: Session, asked_id: int, turn_at: datetime | None) -> None:
     session.get_one(Asked, asked_id).turn_at = turn_at
 
 
-def close(session: Session, asked_id: int, *, status: Literal["done", "refused"]) -> None:
+def close(session: Session, asked_id: int, *, status: Ended) -> None:
     row = session.get_one(Asked, asked_id)
     row.status, row.turn_at = status, None
 
@@ -101,6 +112,33 @@ def open_suggestions(session: Session, issue_id: int, source: Source) -> list[Op
         row.label: Open(row.id, row.label, row.reason or "") for row in session.execute(statement)
     }
     return list(latest.values())
+
+
+def in_comment(session: Session, issue_id: int) -> list[InComment]:
+    """All suggestions that our comment on an issue lists, oldest first, each label once."""
+    statement = (
+        select(Effect.label, Decision.reason, Answer.verdict)
+        .outerjoin(Decision, Decision.id == Effect.decision_id)
+        .outerjoin(Answer, Answer.effect_id == Effect.id)
+        .where(
+            Effect.issue_id == issue_id,
+            Effect.kind == "suggest",
+            Effect.status == "done",
+            Effect.detail == IN_COMMENT,
+        )
+        .order_by(Effect.id)
+    )
+    rows = (InComment(row[0], row[1] or "", row[2]) for row in session.execute(statement))
+    return list({one.label: one for one in rows}.values())
+
+
+def void(session: Session, issue_id: int, names: Collection[str]) -> None:
+    """Nobody can answer these suggestions any more."""
+    for source in SOURCES:
+        for one in open_suggestions(session, issue_id, source):
+            if one.label in names:
+                now = datetime.now(UTC)
+                answer(session, one.effect_id, verdict="void", actor="", source=source, at=now)
 
 
 def answer(

@@ -13,9 +13,9 @@ _RESERVE = text(
     UPDATE installations
     SET next_write_at =
         greatest(coalesce(next_write_at, '-infinity'), clock_timestamp())
-        + write_interval * interval '1 second'
+        + :slots * write_interval * interval '1 second'
     WHERE id = :id
-    RETURNING extract(epoch FROM next_write_at - clock_timestamp()) - write_interval
+    RETURNING extract(epoch FROM next_write_at - clock_timestamp()) - :slots * write_interval
     """
 )
 
@@ -65,8 +65,8 @@ def active(session: Session) -> list[Installation]:
     return list(session.scalars(statement.order_by(Installation.id)))
 
 
-def reserve_write(session: Session, installation_id: int) -> float:
-    """Take the next free moment to write to this installation.
+def reserve_write(session: Session, installation_id: int, *, slots: int = 1) -> float:
+    """Take the next free moment to write to this installation, and leave `slots` intervals after it.
 
     Use a session of its own and commit at once: the row stays locked until then.
 
@@ -75,7 +75,7 @@ def reserve_write(session: Session, installation_id: int) -> float:
     Raises:
         LookupError: there is no such installation.
     """
-    wait = session.execute(_RESERVE, {"id": installation_id}).scalar_one_or_none()
+    wait = session.execute(_RESERVE, {"id": installation_id, "slots": slots}).scalar_one_or_none()
     if wait is None:
         raise LookupError(f"installation {installation_id} is unknown")
     return max(0.0, float(wait))

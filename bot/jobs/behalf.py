@@ -1,0 +1,111 @@
+"""What a person has us do to labels: done in our name on GitHub, and theirs as evidence.
+
+Whoever calls this has asked GitHub whether the person may. Refuses nothing that they may do themselves:
+a person's word goes over what others set or removed, and over the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.core.types import LabelEvent
+from bot.github.apply import Applied, Reasons, apply_labels, last_events, remove_labels
+from bot.jobs.context import Context
+from bot.jobs.requests import request_refit
+from bot.jobs.turn import Turn
+from bot.store import answers, label_events, labels, silence
+from bot.store.label_events import ON_BEHALF
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An issue on which somebody asks something of us; `turn` is taken before each write."""
+
+    context: Context
+    repository_id: int
+    installation_id: int
+    full_name: str
+    number: int
+    issue_id: int
+    turn: Turn
+
+    def known_labels(self) -> dict[str, int]:
+        """Name -> GitHub's id of the repository's labels."""
+        with self.context.database.session() as session:
+            return labels.known_ids(session, self.repository_id)
+
+
+def put_on(scene: Scene, names: Collection[str], *, actor: str) -> Reasons:
+    """Set labels; (label, why not) of those that could not be set. Twice is once."""
+    applied = apply_labels(
+        scene.context.client(scene.installation_id),
+        scene.full_name,
+        scene.number,
+        names,
+        known_ids=scene.known_labels(),
+        on_behalf=True,
+        before_write=scene.turn,
+    )
+    _remember(scene, (*applied.added, *applied.already), added=True, actor=actor)
+    return _failures(applied)
+
+
+def take_off(scene: Scene, names: Collection[str], *, actor: str) -> None:
+    """Take labels off. That one is not there now is a word against it all the same."""
+    remove_labels(
+        scene.context.client(scene.installation_id),
+        scene.full_name,
+        scene.number,
+        names,
+        on_behalf=True,
+        before_write=scene.turn,
+    )
+    _remember(scene, names, added=False, actor=actor)
+
+
+def speak_against(scene: Scene, names: Collection[str], *, actor: str) -> None:
+    """Somebody says that labels which are not there do not belong; nothing is written to GitHub."""
+    _remember(scene, names, added=False, actor=actor)
+
+
+def _failures(applied: Applied) -> Reasons:
+    return (*applied.skipped, *((name, "it was deleted meanwhile") for name in applied.recreated))
+
+
+def _remember(scene: Scene, names: Collection[str], *, added: bool, actor: str) -> None:
+    """The person's word as evidence, the answer to what we had suggested, and a refit."""
+    if not names:
+        return
+    told = list(_told(scene, names, added=added, actor=actor))
+    with scene.context.database.session() as session:
+        label_events.record(session, scene.issue_id, told, source=ON_BEHALF)
+        silence.break_silence(session, scene.issue_id)
+        for source in answers.SOURCES:
+            for suggestion in answers.open_suggestions(session, scene.issue_id, source):
+                if suggestion.label in names:
+                    answers.answer(
+                        session,
+                        suggestion.effect_id,
+                        verdict="approved" if added else "dismissed",
+                        actor=actor,
+                        source=source,
+                        at=told[0].at,
+                    )
+        verb = "set" if added else "taken off"
+        request_refit(session, scene.repository_id, labels=names, reason=f"{verb} by command")
+
+
+def _told(scene: Scene, names: Iterable[str], *, added: bool, actor: str) -> Iterable[LabelEvent]:
+    """As GitHub tells it, id and time, so that a harvest finds it known; else as of now."""
+    client = scene.context.client(scene.installation_id)
+    last = last_events(client.issue_events(scene.full_name, scene.number))
+    now = datetime.now(UTC).replace(microsecond=0)  # as GitHub tells times: all in one order
+    for name in names:
+        found = last.get(name.casefold())
+        fresh = found is not None and found.actor_kind == "us" and found.added == added
+        if found is not None and fresh and now - found.at <= label_events.SAME_WITHIN:
+            yield LabelEvent(name, added, actor, "human", found.at, found.github_id)
+        else:
+            yield LabelEvent(name, added, actor, "human", now)
