@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sqlalchemy.orm import Session
 
 from bot.errors import Ignore
 from bot.github import events
 from bot.github.occurrences import OfIssue
 from bot.jobs import pipeline
+from bot.jobs.commands import obey
 from bot.jobs.context import Context
+from bot.jobs.departures import arrived, left, transferred
 from bot.jobs.house_rules import current_rules
 from bot.jobs.requests import request_learning, request_onboarding
 from bot.jobs.served import served
-from bot.store import installations, issues, label_events, labels, repositories
+from bot.jobs.suggesting import boxes_ticked
+from bot.jobs.taught import record_events
+from bot.store import installations, issues, labels, repositories
 
 
 def handle(context: Context, event: events.Event, *, delivery_id: int) -> str:
@@ -32,10 +34,16 @@ def handle(context: Context, event: events.Event, *, delivery_id: int) -> str:
             return _edited(context, event, delivery_id=delivery_id)
         case events.LabelChanged():
             return _label_changed(context, event)
-        case events.IssueClosed() | events.IssueReopened():
+        case events.CommentCreated():
+            return obey(context, event, delivery_id=delivery_id)
+        case events.CommentEdited():
+            return boxes_ticked(context, event)
+        case events.IssueClosed() | events.IssueReopened() | events.IssueLocked():
             return _seen(context, event)
-        case events.IssueDeleted() | events.IssueTransferred():
-            return _gone(context, event)
+        case events.IssueDeleted():
+            return left(context, event)
+        case events.IssueTransferred():
+            return transferred(context, event)
         case events.LabelDefinitionChanged():
             return _label_definition(context, event)
         case events.Push():
@@ -111,11 +119,13 @@ def _check_installed(session: Session, installation_id: int) -> None:
 
 
 def _opened(context: Context, event: events.IssueOpened, *, delivery_id: int) -> str:
+    if event.came_from is not None:
+        arrived(context, event, came_from=event.came_from)
     return pipeline.label_issue(
         context,
         repository_id=event.repository.id,
         filed=event.issue,
-        as_filed=True,
+        as_filed=event.came_from is None,
         delivery_id=delivery_id,
     )
 
@@ -148,17 +158,8 @@ def _label_changed(context: Context, event: events.LabelChanged) -> str:
     with context.database.session() as session:
         served(session, event.repository.id)
         issue_id = issues.upsert(session, event.repository.id, event.issue, as_filed=False)
-        label_events.record(session, issue_id, [happened], source="webhook")
+        record_events(session, event.repository.id, {issue_id: [happened]}, source="webhook")
     return f"{'added' if event.added else 'removed'} by {happened.actor_kind}"
-
-
-def _gone(context: Context, event: OfIssue) -> str:
-    """An issue that left teaches nothing more: it keeps its text, and loses its labels."""
-    gone = replace(event.issue, state="deleted", labels=frozenset())
-    with context.database.session() as session:
-        served(session, event.repository.id)
-        issues.upsert(session, event.repository.id, gone, as_filed=False)
-    return "issue gone"
 
 
 def _label_definition(context: Context, event: events.LabelDefinitionChanged) -> str:
