@@ -8,7 +8,7 @@ What a person had us do counts as that person's, whoever GitHub says it was (`ON
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -135,7 +135,7 @@ def _find(
         for row in stored
         if _told_twice(row, event, name) and _one_hand(row, event, source=source)
     ]
-    near = [row for row in near if not _contradicted(stored, row, event.at)]
+    near = [row for row in near if not _contradicted(stored, row, event)]
     return min(
         near, key=lambda row: (row.actor != event.actor, abs(row.at - event.at)), default=None
     )
@@ -158,12 +158,17 @@ def _one_hand(row: LabelEvent, event: types.LabelEvent, *, source: str) -> bool:
     return row.actor == event.actor
 
 
-def _contradicted(stored: Sequence[LabelEvent], row: LabelEvent, at: datetime) -> bool:
-    first, last = sorted((row.at, at))
-    return any(
-        other.label == row.label and other.added != row.added and first <= other.at <= last
-        for other in stored
-    )
+def _contradicted(stored: Sequence[LabelEvent], row: LabelEvent, event: types.LabelEvent) -> bool:
+    """Whether something contrary lies between the two. In one second only ids tell: with one, each
+    telling finds its own event; without any, a label set again is rather taken for a second time."""
+    first, last = sorted((row.at, event.at))
+    between = [
+        other for other in stored
+        if other.label == row.label and other.added != row.added and first <= other.at <= last
+    ]  # fmt: skip
+    if row.github_id is None and event.github_id is None:
+        return bool(between)
+    return any(first < other.at < last for other in between)
 
 
 def _row(issue_id: int, event: types.LabelEvent, *, name: str, source: str) -> LabelEvent:

@@ -109,6 +109,16 @@ def test_quick_toggles_are_not_taken_for_repetitions(session: Session, issue: in
     assert label_events.of_issue(session, issue) == harvested
 
 
+def test_a_harvest_recognises_what_happened_in_one_second(session: Session, issue: int) -> None:
+    """We set a label and a person takes it off at once; both were told by webhook."""
+    ours = event("bug", True, 0, actor="us", actor_kind="us")
+    told = [ours, event("bug", False, 0)]
+    label_events.record(session, issue, told, source="webhook")
+    harvested = [replace(one, github_id=n) for n, one in enumerate(told, start=40)]
+    assert label_events.record(session, issue, harvested[::-1], source="harvest") == 0
+    assert label_events.of_issue(session, issue) == harvested
+
+
 def test_the_last_word_of_a_human_decides_what_is_removed(session: Session, issue: int) -> None:
     told = [
         event("bug", True, 0, actor="us", actor_kind="us"),
