@@ -49,9 +49,11 @@ class Answer:
 class PermissionMissing(GiveUp):
     """The installation did not grant what a call needs."""
 
+    WORDS = "the App lacks the permission"
+
     def __init__(self, permission: str, *, doing: str) -> None:
         super().__init__(
-            f"cannot {doing}: the App lacks the permission {permission!r}; "
+            f"cannot {doing}: {self.WORDS} {permission!r}; "
             "grant it on the App's settings page and accept it for the installation"
         )
         self.permission = permission

@@ -12,6 +12,7 @@ from bot.jobs.commands import obey
 from bot.jobs.context import Context
 from bot.jobs.departures import arrived, left, transferred
 from bot.jobs.house_rules import current_rules
+from bot.jobs.notices import request_notice
 from bot.jobs.requests import request_learning, request_onboarding
 from bot.jobs.served import served
 from bot.jobs.suggesting import boxes_ticked
@@ -121,13 +122,16 @@ def _check_installed(session: Session, installation_id: int) -> None:
 def _opened(context: Context, event: events.IssueOpened, *, delivery_id: int) -> str:
     if event.came_from is not None:
         arrived(context, event, came_from=event.came_from)
-    return pipeline.label_issue(
+    outcome = pipeline.label_issue(
         context,
         repository_id=event.repository.id,
         filed=event.issue,
         as_filed=event.came_from is None,
         delivery_id=delivery_id,
     )
+    with context.database.session() as session:
+        request_notice(session, event.repository.id, number=event.issue.number)
+    return outcome
 
 
 def _edited(context: Context, event: events.IssueEdited, *, delivery_id: int) -> str:
@@ -183,6 +187,7 @@ def _push(context: Context, event: events.Push) -> str:
     current_rules(context, context.client(installation_id), event.repository.id, fresh=True)
     with context.database.session() as session:
         request_learning(session, event.repository.id, reason="the rules changed")
+        request_notice(session, event.repository.id)
     return "rules read again"
 
 

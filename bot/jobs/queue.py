@@ -37,6 +37,8 @@ TASK_HARVEST = "harvest"
 """The label events of a repository that nobody told us, by `repository_id`."""
 TASK_REFIT = "refit"
 """The labels of a head that corrections touched, by `repository_id`."""
+TASK_NOTICE = "notice"
+"""What there is to say about a repository's rules, by `repository_id` and `number` of an issue."""
 TASK_WAKE = "wake"
 """A job that waits outside its lock; the worker's own."""
 

@@ -18,6 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 from bot.errors import GiveUp, Ignore, LabelwrightError
 from bot.github.app import AppAuth, InstallationInfo
 from bot.github.payloads import RepositoryRef
+from bot.jobs.dismissals import look_for_answers
 from bot.jobs.requests import (
     DAILY,
     request_harvest,
@@ -118,10 +119,16 @@ def harvest(reach: Reach) -> str:
     return f"{len(ready)} repositories to harvest"
 
 
+def suggestions(reach: Reach) -> str:
+    """Find the suggestions that people approved or dismissed; GitHub does not tell."""
+    return look_for_answers(reach.database, reach.auth)
+
+
 SCHEDULES = (
     Schedule("redeliver", CronTrigger(minute="*/10", timezone=UTC), redeliver),
     Schedule("reconcile", CronTrigger(minute=17, timezone=UTC), reconcile),
     Schedule("harvest", CronTrigger(minute=47, timezone=UTC), harvest),
+    Schedule("suggestions", CronTrigger(minute="4,19,34,49", timezone=UTC), suggestions),
     Schedule("refit", CronTrigger(hour=3, minute=41, timezone=UTC), refit),
 )
 

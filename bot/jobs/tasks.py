@@ -12,6 +12,7 @@ from bot.jobs.context import Context
 from bot.jobs.handlers import handle
 from bot.jobs.harvest import harvest
 from bot.jobs.learn import learn_repository
+from bot.jobs.notices import tell_of_rules
 from bot.jobs.onboarding import onboard
 from bot.jobs.refit import refit_repository
 from bot.store import deliveries
@@ -57,9 +58,16 @@ def refit(context: Context, *, repository_id: int) -> None:
     log.info(refit_repository(context, repository_id=repository_id))
 
 
+def notice(
+    context: Context, *, repository_id: int, number: int, moment: float | None = None
+) -> None:
+    log.info(tell_of_rules(context, repository_id=repository_id, number=number, moment=moment))
+
+
 TASKS: Mapping[str, Task] = {
     queue.TASK_DELIVERY: handle_delivery,
     queue.TASK_APPLY: apply,
+    queue.TASK_NOTICE: notice,
     queue.TASK_ONBOARD: onboard_repository,
     queue.TASK_HARVEST: harvest_repository,
     queue.TASK_LEARN: learn,
