@@ -81,16 +81,17 @@ def whole(choice: int) -> float:  # noqa: ARG001
     return DELTA
 
 
-def fading(choice: int) -> float:
-    return DELTA * 6 / (np.pi * choice) ** 2
+def front(choice: int) -> float:
+    """Four fifths for the first choice, the rest for all later ones."""
+    return 0.8 * DELTA if choice == 1 else 0.2 * DELTA * 6 / (np.pi * (choice - 1)) ** 2
 
 
 POLICIES = (
     Policy("once", once=True),
     Policy("anew, delta each", spent=whole, hold=False),
-    Policy("anew, 6 delta / (pi k)^2", spent=fading, hold=False),
-    Policy("held", spent=fading),
-    Policy("held, .8 first"),
+    Policy("anew, 6 delta / (pi k)^2", hold=False),
+    Policy("held"),
+    Policy("held, .8 first", spent=front),
     Policy("held, 800 newest", window=800),
     Policy("held, monitor", monitor=True),
     Policy("held, 800 newest, monitor", window=800, monitor=True),

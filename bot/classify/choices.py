@@ -44,10 +44,8 @@ class Earlier:
 
     def spends(self, delta: float) -> float:
         """The part of `delta` that this choice may use; what all choices ever make use of is less than
-        all of it, as 6 / (pi k)^2 sums to 1. Four fifths are for the first, which has the least evidence."""
-        if not self.proves:
-            return 0.0
-        return 0.8 * delta if self.choice == 1 else 0.2 * delta * 6 / (pi * (self.choice - 1)) ** 2
+        all of it, as 6 / (pi k)^2 sums to 1."""
+        return delta * 6 / (pi * self.choice) ** 2 if self.proves else 0.0
 
 
 def choice_after(
@@ -59,8 +57,8 @@ def choice_after(
     comparable: bool = True,
 ) -> Earlier:
     """The choice that follows the one that `previous` came from. Another target, or scores that are not
-    `comparable` (another encoder), void what was proved; what was spent stays spent. `made`: the most choices that any head of the
-    repository came after, for the one that serves may have been rolled back to."""
+    `comparable` (another encoder), void what was proved; what was spent stays spent. `made`: the most choices
+    that any head of the repository came after, for the one that serves may have been rolled back to."""
     if previous is None:
         return Earlier(choice=made + 1, pairs=pairs)
     same = comparable and previous.target == target

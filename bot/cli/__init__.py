@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bot import __version__
-from bot.cli import demo, models, preview, processes, setup
+from bot.cli import demo, models, preview, processes, setup, status
 from bot.cli.terminal import console
 
 app = typer.Typer(
@@ -45,4 +45,5 @@ app.command()(processes.schedule)
 app.command()(setup.migrate)
 app.command()(setup.doctor)
 app.command()(setup.backfill)
+app.command()(status.status)
 app.add_typer(models.models, name="models")

@@ -4,7 +4,7 @@ only the answers to requests are counted by the process that gave them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -20,13 +20,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from bot.store import standings, tallies
 from bot.store.engine import Database
 
 BOUNDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 """Seconds; upper bounds of the buckets, but for the last, which has none."""
 
-_DELIVERIES = "SELECT event, status, count(*) FROM deliveries GROUP BY 1, 2 ORDER BY 1, 2"
-_DECISIONS = "SELECT action, count(*) FROM decisions GROUP BY 1 ORDER BY 1"
 _JOBS = "SELECT queue_name, status::text, count(*) FROM procrastinate_jobs GROUP BY 1, 2"
 _OLDEST = """
     SELECT queue_name, max(extract(epoch FROM now() - coalesce(scheduled_at, (
@@ -40,20 +39,19 @@ _WORKERS = """
     SELECT coalesce(bundle, ''), coalesce(backend, ''), count(*) FROM worker_beats
     WHERE seen_at > now() - interval '30 seconds' GROUP BY 1, 2
 """
-_LATENCY = """
-    SELECT width_bucket(seconds, CAST(:bounds AS float[])), count(*), sum(seconds) FROM (
-        SELECT extract(epoch FROM effects.done_at - deliveries.received_at)::float
-            - {waited} AS seconds
-        FROM effects
-        JOIN decisions ON decisions.id = effects.decision_id
-        JOIN deliveries ON deliveries.id = decisions.delivery_id
-        WHERE effects.kind = 'add' AND effects.status = 'done'
-    ) AS labelled GROUP BY 1
-"""
+_STANDING = {
+    "promised_precision": "Precision that was promised",
+    "silent_precision": "Precision on the silent share, as measured last",
+    "silent_precision_low": "Lower bound of that, at 95% confidence together with the upper",
+    "silent_precision_high": "Upper bound of that",
+    "silent_issues": "Settled issues of the silent share",
+    "correction_rate": "Labels of ours that a human took off or replaced, a lower bound on error",
+    "muted_labels": "Labels that are only suggested",
+}
 
 
 class StoreCollector(Collector):
-    """What the database knows, counted anew at every scrape."""
+    """What the database knows: rows of the last day, what was tallied before, and gauges as measured last."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -85,16 +83,18 @@ def metrics_router(registry: CollectorRegistry) -> APIRouter:
 
 
 def _families(session: Session) -> Iterator[Metric]:
+    tallies.fold(session, bounds=BOUNDS)
     deliveries = CounterMetricFamily(
         "labelwright_deliveries",
         "Deliveries, by event and how they ended",
         labels=["event", "outcome"],
     )
-    yield _filled(deliveries, session, _DELIVERIES)
+    yield _tallied(deliveries, session, "deliveries")
     decisions = CounterMetricFamily(
         "labelwright_decisions", "Decisions on labels, by action", labels=["action"]
     )
-    yield _filled(decisions, session, _DECISIONS)
+    yield _tallied(decisions, session, "decisions")
+    yield from _standings(session)
     jobs = GaugeMetricFamily(
         "labelwright_queue_jobs", "Jobs in the queue", labels=["queue", "status"]
     )
@@ -107,13 +107,44 @@ def _families(session: Session) -> Iterator[Metric]:
         "labelwright_workers", "Workers seen lately", labels=["bundle", "backend"]
     )
     yield _filled(workers, session, _WORKERS)
-    yield _latency(session, "labelwright_label_seconds", "From delivery to label", waited="0")
+    yield _latency(session, "label_seconds", "From delivery to label")
     yield _latency(
         session,
-        "labelwright_label_unspaced_seconds",
+        "label_unspaced_seconds",
         "From delivery to label, less the spacing of writes that GitHub asks for",
-        waited="effects.waited_s",
     )
+
+
+def _tallied(family: CounterMetricFamily, session: Session, source: str) -> Metric:
+    for labels, (n, _) in sorted(tallies.count(session, source).items()):
+        family.add_metric(labels, n)
+    return family
+
+
+def _standings(session: Session) -> Iterator[Metric]:
+    """A gauge per figure, a line per repository that has it."""
+    measured = [(name, _gauges(figures)) for name, figures in standings.all_served(session)]
+    for gauge, documentation in _STANDING.items():
+        family = GaugeMetricFamily(f"labelwright_{gauge}", documentation, labels=["repository"])
+        for name, values in measured:
+            if values.get(gauge) is not None:
+                family.add_metric([name], values[gauge])
+        yield family
+
+
+def _gauges(figures: Mapping[str, Any]) -> dict[str, Any]:
+    realised = figures.get("realised") or {}
+    share = realised.get("precision") or {}
+    seen = share.get("value") is not None
+    return {
+        "promised_precision": figures.get("promised"),
+        "silent_precision": share.get("value"),
+        "silent_precision_low": share.get("low") if seen else None,
+        "silent_precision_high": share.get("high") if seen else None,
+        "silent_issues": realised.get("issues"),
+        "correction_rate": (figures.get("corrections") or {}).get("value"),
+        "muted_labels": sum(bool(row["muted"]) for row in figures.get("labels", ())),
+    }
 
 
 def _filled(
@@ -124,17 +155,20 @@ def _filled(
     return family
 
 
-def _latency(session: Session, name: str, documentation: str, *, waited: str) -> Metric:
-    rows = session.execute(text(_LATENCY.format(waited=waited)), {"bounds": list(BOUNDS)}).all()
-    buckets, total = _cumulated(rows)
-    return HistogramMetricFamily(name, documentation, buckets=buckets, sum_value=total)
+def _latency(session: Session, source: str, documentation: str) -> Metric:
+    found = tallies.count(session, source, bounds=BOUNDS)
+    buckets, total = _cumulated({int(place): rows for (place,), rows in found.items()})
+    return HistogramMetricFamily(
+        f"labelwright_{source}", documentation, buckets=buckets, sum_value=total
+    )
 
 
-def _cumulated(rows: Sequence[Any]) -> tuple[list[tuple[str, float]], float]:
-    """(place of the bucket, count, sum of seconds) -> Prometheus' cumulative buckets, sum."""
-    counts = {place: count for place, count, _ in rows}
+def _cumulated(
+    rows: Mapping[int, tuple[int, float]],
+) -> tuple[list[tuple[str, float]], float]:
+    """Place of the bucket -> (count, sum of seconds) to Prometheus' cumulative buckets, sum."""
     running, buckets = 0, []
     for place, bound in enumerate((*BOUNDS, float("inf"))):
-        running += counts.get(place, 0)
+        running += rows.get(place, (0, 0.0))[0]
         buckets.append(("+Inf" if bound == float("inf") else str(bound), float(running)))
-    return buckets, float(sum(seconds for _, _, seconds in rows))
+    return buckets, float(sum(seconds for _, seconds in rows.values()))

@@ -4,7 +4,7 @@ from bot.store.tables.answers import Answer, Asked, Notice, Poll
 from bot.store.tables.github import Installation, Issue, Label, LabelEvent, Repository
 from bot.store.tables.learning import Refit, Touched
 from bot.store.tables.model import Decision, Head, Vector
-from bot.store.tables.promise import Standing
+from bot.store.tables.promise import Standing, Tally, TallyMark
 from bot.store.tables.runs import Run
 from bot.store.tables.work import (
     Delivery,
@@ -35,6 +35,8 @@ __all__ = [
     "Run",
     "ScheduleRun",
     "Standing",
+    "Tally",
+    "TallyMark",
     "Touched",
     "Vector",
     "WorkerBeat",

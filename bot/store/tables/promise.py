@@ -1,4 +1,4 @@
-"""How the promise of a repository stands: figures for people and gauges, measured by a worker."""
+"""Figures for people and gauges that nobody has to count anew: how promises stand, tallies of old rows."""
 
 from __future__ import annotations
 
@@ -22,3 +22,23 @@ class Standing(Base):
     )
     figures: Mapped[dict[str, Any]]
     measured_at: Mapped[datetime] = now()
+
+
+class Tally(Base):
+    """How many rows of a table, up to its mark, bear these labels; `total` sums what is summed there."""
+
+    __tablename__ = "tallies"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    labels: Mapped[list[str]] = mapped_column(primary_key=True)
+    n: Mapped[int]
+    total: Mapped[float]
+
+
+class TallyMark(Base):
+    """The last row of a source that its tallies hold."""
+
+    __tablename__ = "tally_marks"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    upto: Mapped[int]

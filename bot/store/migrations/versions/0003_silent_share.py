@@ -1,4 +1,4 @@
-"""The silent share: which issues stay untouched, with what probability; how the promise stands."""
+"""The silent share: which issues stay untouched, with what probability; how the promise stands; counts of old rows."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,4 +28,18 @@ def upgrade() -> None:
             ["repository_id"], ["repositories.id"], name="fk_standings_repository_id_repositories"
         ),
         sa.PrimaryKeyConstraint("repository_id", name="pk_standings"),
+    )
+    op.create_table(
+        "tallies",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("labels", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "labels", name="pk_tallies"),
+    )
+    op.create_table(
+        "tally_marks",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("upto", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("source", name="pk_tally_marks"),
     )
