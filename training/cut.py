@@ -53,7 +53,7 @@ GONE = "deleted, transferred or spam"
 
 @dataclass(frozen=True, slots=True)
 class CutSettings:
-    """How to cut. `used`: repository -> end of the newest evaluation part that a run has used."""
+    """How to cut. `used`: repository -> the newest issue that a run has seen."""
 
     share: float = SHARE
     least: int = LEAST
@@ -178,15 +178,15 @@ def _cut(
     return read_snapshot(out)
 
 
-def used_windows(directories: Sequence[Path]) -> dict[str, datetime]:
-    """Repository -> end of its newest evaluation part in these snapshots, which runs have used."""
-    used: dict[str, datetime] = {}
+def seen_until(directories: Sequence[Path]) -> dict[str, datetime]:
+    """Repository -> its newest issue in these snapshots. What is newer has not judged yet, and no
+    encoder that came of them was trained on it."""
+    seen: dict[str, datetime] = {}
     for directory in directories:
         for facts in read_manifest(directory).repositories:
-            last = facts.window.last if facts.window else None
-            if last is not None:
-                used[facts.name] = max(last, used.get(facts.name, last))
-    return used
+            if facts.newest is not None:
+                seen[facts.name] = max(facts.newest, seen.get(facts.name, facts.newest))
+    return seen
 
 
 def _manifest(

@@ -44,6 +44,8 @@ class RepositoryFacts:
     """Issues per part."""
     window: Window | None
     """None: no issue of it is in the evaluation part."""
+    newest: datetime | None = None
+    """When the newest of its issues was filed, whatever its part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def _facts(row: dict[str, Any]) -> RepositoryFacts:
             **row,
             "exclusive": tuple(tuple(group) for group in row["exclusive"]),
             "window": window and Window(_time(window["first"]), _time(window["last"])),
+            "newest": _time(row.get("newest")),
         }
     )
 

@@ -24,7 +24,7 @@ LEAST = 20
 
 BIASED = "filed during the evaluation part, and we may have shaped its labels"
 UNSETTLED = "filed during the evaluation part, and not settled yet"
-USED = "filed during the evaluation part of an earlier run"
+USED = "filed during the evaluation part, and seen by an earlier run"
 REPEATED = "near-duplicate of an issue that is trained on or evaluated"
 
 
@@ -37,7 +37,7 @@ class Evidence:
     settled: Bools
     unbiased: Bools
     fresh: Bools
-    """Newer than every evaluation part that was used."""
+    """Newer than all that an earlier run has trained on or evaluated."""
 
 
 def assign_parts(

@@ -38,7 +38,7 @@ class Placed:
 def place(
     found: Sequence[Gathered], *, share: float, least: int, used: Mapping[str, datetime]
 ) -> list[Placed]:
-    """Every issue's part. `used`: repository -> end of the newest evaluation part that a run has used."""
+    """Every issue's part. `used`: repository -> the newest issue that a run has seen."""
     known = [gathered.known() for gathered in found]
     parts = [
         assign_parts(_evidence(gathered, rows, used), share=share, least=least)
@@ -150,14 +150,14 @@ def _add_corrections(tables: dict[str, Rows], gathered: Gathered, ids: Mapping[i
 def facts_of(place: Placed) -> RepositoryFacts:
     """What the manifest says of a repository."""
     gathered = place.gathered
-    inside = [
-        issue
+    filed = [
+        (part, issue.created_at)
         for issue, part in zip(gathered.issues, place.parts, strict=True)
-        if part == "evaluate"
+        if part in PARTS
     ]
-    times = [issue.created_at for issue in inside if issue.created_at is not None]
-    window = Window(min(times, default=None), max(times, default=None)) if inside else None
-    counts = Counter(part for part in place.parts if part in PARTS)
+    times = [at for part, at in filed if at is not None and part == "evaluate"]
+    judged = any(part == "evaluate" for part, _ in filed)
+    counts = Counter(part for part, _ in filed)
     return RepositoryFacts(
         name=gathered.name,
         source=gathered.source,
@@ -165,5 +165,6 @@ def facts_of(place: Placed) -> RepositoryFacts:
         exclusive=gathered.exclusive,
         ordered_by=gathered.ordered_by,
         counts=dict(sorted(counts.items())),
-        window=window,
+        window=Window(min(times, default=None), max(times, default=None)) if judged else None,
+        newest=max((at for _, at in filed if at is not None), default=None),
     )

@@ -10,7 +10,7 @@ import pytest
 from bot.errors import UserError
 from tests.training.dated import START, cut_rows, dated_rows
 from tests.training.tiny import make_rows, write_rows
-from training.cut import cut_files, used_windows
+from training.cut import cut_files, seen_until
 from training.parts import REPEATED
 from training.snapshot import Snapshot, read_snapshot
 
@@ -74,11 +74,13 @@ def test_near_duplicates_lie_on_one_side(tmp_path: Path) -> None:
 
 def test_a_used_window_is_not_used_again(tmp_path: Path) -> None:
     first = cut_rows(tmp_path, dated_rows(100))
-    used = used_windows([first.directory])
+    used = seen_until([first.directory])
     assert used == {"a/one": START + timedelta(hours=99)}
     again = cut_rows(tmp_path, dated_rows(100), used=used)
     assert again.repository("a/one").facts.window is None
     assert again.manifest.counts["train"] == 100
+    # What a run without an evaluation part has trained on must not judge what came of it either.
+    assert seen_until([again.directory]) == used
     later = cut_rows(tmp_path, dated_rows(140), used=used)
     window = later.repository("a/one").facts.window
     assert window is not None

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from bot.classify.bundle import read_bundle
 from bot.errors import UserError
 from training import export
+from training.cli import app
 from training.export import LEAST_PARITY, check_parity, export_bundle
 
 
@@ -61,6 +63,17 @@ def test_a_graph_that_disagrees_is_not_exported(
     with pytest.raises(UserError, match="is not exported"):
         export_bundle(fitted, tmp_path / "fresh")
     assert not (tmp_path / "fresh").exists()
+
+
+def test_the_command(fitted: Path, tmp_path: Path) -> None:
+    asked = ["export", "--fit", str(fitted.parent), "--out", str(tmp_path / "bundle")]
+    refused = CliRunner().invoke(app, asked)
+    assert refused.exit_code == 2
+    assert "done.json" in refused.output
+    (tmp_path / "done.json").write_text('{"recipe": "tiny", "snapshot": "abc"}')
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    lineage = read_bundle(tmp_path / "bundle").manifest.lineage
+    assert (lineage["recipe"], lineage["snapshot"]) == ("tiny", "abc")
 
 
 def test_vectors_that_are_no_numbers_agree_with_nothing(tiny_bundle: Path) -> None:

@@ -1,4 +1,4 @@
-"""`labelwright-train evaluate`: champion against challenger, with report, verdict and model card."""
+"""`labelwright-train export` and `evaluate`: from a fit to a bundle, from two bundles to a verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from bot.classify.bundle import MODELS, Backend, read_bundle
 from bot.errors import UserError
-from training.cli.terminal import console, errors, polite_errors
+from training.cli.terminal import console, errors, need_training_extra, polite_errors
 
 
 def evaluate(
@@ -63,6 +63,24 @@ def evaluate(
     for reason in verdict.reasons:
         console.print(reason, highlight=False)
     console.print(f"report at {out / 'report.html'}", highlight=False)
+
+
+def export(
+    fit: Annotated[Path, typer.Option(help="Output of a fit, done")],
+    out: Annotated[Path, typer.Option(help="Directory of the bundle")],
+) -> None:
+    """Build the bundle of a fitted encoder; refused unless its graphs say what torch says."""
+    with polite_errors(), console.status("Exporting"):
+        need_training_extra()
+        from training.export import export_bundle
+
+        done = _json(fit / "done.json")
+        lineage: dict[str, str] = {
+            key: str(done[key]) for key in ("recipe", "snapshot") if key in done
+        }
+        bundle, parity = export_bundle(fit / "encoder", out, lineage=lineage)
+    told = ", ".join(f"{one.backend} {one.worst:.5f}" for one in parity)
+    console.print(f"{bundle.manifest.bundle_id} at {out}; worst cosine to torch: {told}")
 
 
 def _backend(name: str) -> Backend:

@@ -24,7 +24,9 @@ def snapshot(
     ] = None,
     after: Annotated[
         list[Path] | None,
-        typer.Option(help="Snapshot whose evaluation part a run has used; may be given again"),
+        typer.Option(
+            help="Snapshot of an earlier run, may be given again: what evaluates is newer"
+        ),
     ] = None,
     share: Annotated[
         float, typer.Option(min=0.05, max=0.6, help="Share of the newest issues that evaluates")
@@ -32,9 +34,9 @@ def snapshot(
 ) -> None:
     """Cut a snapshot: training, evaluation and unlabelled issues, hashed, with their provenance."""
     with polite_errors(), console.status("Cutting the snapshot"):
-        from training.cut import CutSettings, cut_files, used_windows
+        from training.cut import CutSettings, cut_files, seen_until
 
-        settings = CutSettings(share=share, used=used_windows(after or []))
+        settings = CutSettings(share=share, used=seen_until(after or []))
         cut = cut_files(issues, out, settings=settings) if issues else _from_store(out, settings)
     _show(cut)
 
