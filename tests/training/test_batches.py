@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.batches import epoch_batches, pad
+from training.batches import epoch_batches, pad, repository_batches
 
 
 def test_every_row_once_and_the_seed_fixes_the_order() -> None:
@@ -32,3 +32,14 @@ def test_padding_is_masked() -> None:
     ids, mask = pad([[5, 6, 7], [8]])
     assert ids.tolist() == [[5, 6, 7], [8, 0, 0]]
     assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+def test_batches_of_few_repositories() -> None:
+    rng = np.random.default_rng(0)
+    lengths, repo = rng.integers(3, 200, 500).tolist(), rng.integers(0, 20, 500)
+    batches = repository_batches(lengths, repo, size=16, repos=2, seed=(3,))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(500))
+    assert all(len(np.unique(repo[rows])) <= 2 for rows in batches)
+    assert 14 < np.mean([len(rows) for rows in batches]) < 18
+    again = repository_batches(lengths, repo, size=16, repos=2, seed=(3,))
+    assert [rows.tolist() for rows in batches] == [rows.tolist() for rows in again]

@@ -230,3 +230,46 @@ def test_previous_is_not_there_in_the_first_round(
     monkeypatch.setattr(Probe, "begin_round", hasty)
     recipe = short(base, epochs=1, terms={"probe": {"rounds": 1}})
     assert fit(recipe, snapshot, tmp_path / "out") == command.DONE
+
+
+def test_low_rank_updates_move_the_matrices_and_nothing_else(
+    base: Path, snapshot: Path, tmp_path: Path
+) -> None:
+    recipe = short(base, lora_rank=2, frozen=0.5)
+    assert fit(recipe, snapshot, tmp_path / "out") == command.DONE
+    before, after = (
+        dict(open_encoder(path).named_parameters()) for path in (base, tmp_path / "out/encoder")
+    )
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    matrices = {n for n in before if ".layer.1." in n and n.endswith("weight") and "Norm" not in n}
+    assert moved == matrices
+    assert all(torch.linalg.matrix_rank(after[n] - before[n], rtol=1e-4) <= 2 for n in moved)
+
+
+def test_checkpointed_activations_change_no_weight(
+    base: Path, snapshot: Path, tmp_path: Path
+) -> None:
+    for name, spared in (("kept", False), ("spared", True)):
+        recipe = short(base, checkpointing=spared, compile=spared)  # compiled on a GPU alone
+        assert fit(recipe, snapshot, tmp_path / name) == command.DONE
+    kept, spared_ = ((tmp_path / name / MODEL).read_bytes() for name in ("kept", "spared"))
+    assert kept == spared_
+
+
+def test_titles_and_bodies_move_the_encoder_before_labels_do(
+    base: Path, snapshot: Path, tmp_path: Path
+) -> None:
+    recipe = short(base, adapt="title_body", adapt_epochs=2)
+    assert fit(recipe, snapshot, tmp_path / "out") == command.DONE
+    legs = [line["leg"] for line in metrics(tmp_path / "out")]
+    assert legs == ["adapt"] * 10 + ["fit"] * 6
+    assert fit(short(base), snapshot, tmp_path / "plain") == command.DONE
+    adapted, plain = losses(tmp_path / "out")[10:], losses(tmp_path / "plain")
+    assert adapted[0][2] != plain[0][2]
+
+
+@pytest.mark.parametrize("method", sorted(TERMS))
+def test_every_method_runs(base: Path, snapshot: Path, tmp_path: Path, method: str) -> None:
+    recipe = short(base, epochs=1, terms={method: {}})
+    assert fit(recipe, snapshot, tmp_path / "out", save_every=1) == command.DONE
+    assert any(method in line["losses"] for line in metrics(tmp_path / "out"))

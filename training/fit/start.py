@@ -48,9 +48,10 @@ def prepare_encoder(encoder: Encoder, recipe: Recipe, *, device: Device) -> None
     if recipe.lora_rank:
         add_low_rank(encoder.backbone, rank=recipe.lora_rank, scale=recipe.lora_scale)
     if recipe.checkpointing:
-        encoder.backbone.gradient_checkpointing_enable(
-            gradient_checkpointing_kwargs={"use_reentrant": False}
-        )
+        backbone = encoder.backbone  # transformers renames it within version 5
+        named = "activation_checkpointing_enable", "gradient_checkpointing_enable"
+        enable = next(getattr(backbone, name) for name in named if hasattr(backbone, name))
+        enable({"use_reentrant": False})
     if recipe.compile and device.kind == "cuda":
         encoder.compile(dynamic=True)
 

@@ -59,14 +59,14 @@ class Classification:
         positive = batch.known > 0
         target = positive.float() * (1 - self.smoothing) + self.smoothing / 2
         loss = binary_cross_entropy_with_logits(batch.logits, target, reduction="none")
-        if self.kind != "plain":
-            loss = loss * self._hard(batch.logits.sigmoid(), positive)
+        if self.kind == "focal":
+            sure = batch.logits.sigmoid()
+            loss = loss * torch.where(positive, 1 - sure, sure).clamp(min=0.0) ** self.focus
+        elif self.kind == "asymmetric":
+            loss = torch.where(positive, loss, self._negative(batch.logits.sigmoid()))
         return (loss * told).sum() / told.sum().clamp(min=1.0) * LOUDER
 
-    def _hard(self, probability: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
-        """[n, L]: how far each pair is from being answered."""
-        if self.kind == "focal":
-            wrong = torch.where(positive, 1 - probability, probability)
-            return wrong.clamp(min=0.0) ** self.focus
+    def _negative(self, probability: torch.Tensor) -> torch.Tensor:
+        """Of a label that is absent, unsmoothed: the margin forgives more than smoothing asks."""
         above = (probability - MARGIN).clamp(min=0.0)
-        return torch.where(positive, torch.ones_like(above), above**self.focus)
+        return -torch.log1p(-above) * above**self.focus

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.errors import UserError
+from training.recipe import RECIPES
+from training.recipe_file import read_recipe, recipe_text
+
+TOML = """
+learning_rate = 1e-4
+epochs = 2
+[terms.uda]
+temperature = 0.4
+"""
+YAML = "learning_rate: 0.0001\nepochs: 2\nterms: {uda: {temperature: 0.4}}\n"
+JSON = '{"learning_rate": 0.0001, "epochs": 2, "terms": {"uda": {"temperature": 0.4}}}'
+
+
+def written(tmp_path: Path, name: str, text: str) -> Path:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path / name
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("try.toml", TOML), ("try.yaml", YAML), ("try.json", JSON)]
+)
+def test_three_ways_to_write_one_recipe(tmp_path: Path, name: str, text: str) -> None:
+    recipe = read_recipe(written(tmp_path, name, text))
+    assert (recipe.name, recipe.learning_rate, recipe.epochs) == ("try", 1e-4, 2)
+    assert recipe.terms == {"uda": {"temperature": 0.4}}
+    assert recipe.contrast_within == RECIPES["retrain"].contrast_within == "repository"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_is_saved_with_a_run_is_the_recipe(tmp_path: Path, name: str) -> None:
+    file = written(tmp_path, "recipe.json", recipe_text(RECIPES[name]))
+    assert read_recipe(file) == RECIPES[name]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("learning_rat = 1", r"unknown key 'learning_rat'\. Did you mean 'learning_rate'\?"),
+        ("zzz = 1", r"unknown key 'zzz'\. Known: name, seed"),
+        ('loss = "focl"', r"loss must be one of plain, focal, asymmetric, .* mean 'focal'\?"),
+        ("epochs = 1.5", "epochs must be a whole number"),
+        ("epochs = true", "epochs must be a whole number"),
+        ("epochs = 0", "epochs must lie between 1 and"),
+        ("learning_rate = nan", "learning_rate must lie between"),
+        ('learning_rate = "fast"', "learning_rate must be a number"),
+        ('checkpointing = "yes"', "checkpointing must be bool"),
+        ("terms = 3", "terms must be a table of methods"),
+        ("terms = { uda = 3 }", "terms must be a table of methods"),
+        ("epochs = ", "not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        read_recipe(written(tmp_path, "bad.toml", text))
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"ends with \.toml, \.yaml"):
+        read_recipe(written(tmp_path, "recipe.ini", ""))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_recipe(tmp_path / "missing.toml")
+    with pytest.raises(UserError, match="list instead of keys and values"):
+        read_recipe(written(tmp_path, "list.json", "[]"))
