@@ -17,6 +17,8 @@ USEFUL = 0.2
 """Share of issues that must get a label for a promise to be worth switching on."""
 OF_THE_BEST = 2 / 3
 """... and at least this much of what the promise that covers most would give."""
+MOST_UNKNOWN = 0.5
+"""Share of the applied labels on which nobody took a stand, above which the known ones vouch for too little."""
 REFUTED = 0.05
 """A promise is refuted where so many wrong labels had less than this chance, were it true."""
 
@@ -53,7 +55,7 @@ def kept(ledger: Ledger, target: float) -> Kept:
 
 def fitting(found: Sequence[Kept]) -> float | None:
     """The highest promise that held and is useful; None where none is."""
-    held = [one for one in found if one.holds]
+    held = [one for one in found if one.holds and (one.measure.unknown_share or 0) <= MOST_UNKNOWN]
     most = max((one.measure.coverage or 0.0 for one in held), default=0.0)
     enough = max(USEFUL, OF_THE_BEST * most)
     return max(

@@ -133,6 +133,12 @@ def test_the_highest_promise_that_held_and_is_useful(found: list[Kept], fits: fl
     assert fitting(found) == fits
 
 
+def test_a_promise_that_nobody_could_check_does_not_fit() -> None:
+    unseen = Kept(0.9, Measure(100, 60, right=20, wrong=1, unknown=40, positives=50))
+    assert unseen.holds
+    assert fitting([unseen]) is None
+
+
 # -- a rules file to start with -----------------------------------------------------------------------
 
 
