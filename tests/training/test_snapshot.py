@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bot.classify.bundle import file_sha256
 from bot.errors import UserError
 from tests.training.dated import cut_rows, dated_rows
-from training.manifest import snapshot_id
-from training.snapshot import read_snapshot
+from training.manifest import _facts, snapshot_id
+from training.snapshot import SCHEMAS, read_snapshot
+from training.tables import write_table
 
 
 @pytest.fixture(scope="module")
@@ -77,17 +79,12 @@ def test_a_missing_file_is_refused(copied: Path) -> None:
 
 
 def test_a_file_with_the_right_hash_that_is_no_parquet(copied: Path) -> None:
-    from bot.classify.bundle import file_sha256
-
     (copied / "pairs.parquet").write_bytes(b"PAR1 and then something else")
     rehash(copied, "pairs.parquet", file_sha256(copied / "pairs.parquet"))
     assert "cannot be read as Parquet" in refusal(copied)
 
 
 def test_other_columns_are_refused(copied: Path) -> None:
-    from bot.classify.bundle import file_sha256
-    from training.tables import write_table
-
     write_table(copied / "labels.parquet", [{"repo": "a/one"}], {"repo": "string"})
     rehash(copied, "labels.parquet", file_sha256(copied / "labels.parquet"))
     assert "is not as this version writes it" in refusal(copied)
@@ -124,9 +121,27 @@ def test_no_snapshot_and_no_json(copied: Path, tmp_path: Path) -> None:
     assert "is not JSON" in refusal(copied)
 
 
-def rehash(directory: Path, name: str, digest: str) -> None:
-    from training.manifest import _facts
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ([], "no issue to train on has a label"),
+        ([(0, "bug", 1), (3, "bug", 1)], "one class leaves nothing to tell apart"),
+        ([(0, "bug", 1), (1, "feature", 1)], "one class leaves nothing to tell apart"),
+    ],
+)
+def test_pairs_that_teach_nothing(
+    copied: Path, kept: list[tuple[int, str, int]], said: str
+) -> None:
+    rows = [
+        {"issue": issue, "label": label, "value": value, "provenance": "human", "weight": 1.0}
+        for issue, label, value in kept
+    ]
+    write_table(copied / "pairs.parquet", rows, SCHEMAS["pairs.parquet"])
+    rehash(copied, "pairs.parquet", file_sha256(copied / "pairs.parquet"))
+    assert said in refusal(copied)
 
+
+def rehash(directory: Path, name: str, digest: str) -> None:
     def change(found: dict[str, Any]) -> None:
         found["files"][name] = digest
         facts = tuple(_facts(row) for row in found["repositories"])
