@@ -33,11 +33,10 @@ def drive(bundle: Path, *, corrections: int) -> list[Effect]:
     with running_stack(bundle=bundle) as stack:
         repository_id = _learned(stack)
         filed = [issue for issue in load_sample().issues if not issue.is_pr][-corrections:]
-        return [
-            _correct(stack, repository_id, issue.title, issue.body, issue.labels)
-            for issue in filed
-            if issue.labels
-        ]
+        found = (
+            _correct(stack, repository_id, issue.title, issue.body, issue.labels) for issue in filed
+        )
+        return [effect for effect in found if effect is not None]
 
 
 def _learned(stack: Stack) -> int:
@@ -55,8 +54,9 @@ def _learned(stack: Stack) -> int:
 
 def _correct(
     stack: Stack, repository_id: int, title: str, body: str, labels: tuple[str, ...]
-) -> Effect:
-    """Take off the first label that it sets; where it sets none, set one that people did."""
+) -> Effect | None:
+    """Take off the first label that it sets; where it sets none, set one that people did. None where
+    there is nothing to correct."""
     number = stack.sandbox.open_issue(REPO, title=title, body=body)
     decided = _decided(stack, repository_id, number)
     ours = [label for label, action in decided.items() if action == "apply"]
@@ -66,9 +66,11 @@ def _correct(
         began = time.perf_counter()
         stack.sandbox.unlabel(REPO, number, ours[0], "maintainer")
         label, wanted = ours[0], False
-    else:
-        label, wanted = labels[0], True
+    elif missed := [label for label in labels if label in decided]:
+        label, wanted = missed[0], True
         stack.sandbox.label(REPO, number, label, "maintainer")
+    else:
+        return None
     _until(lambda: _head(stack, repository_id) != before)
     seconds = time.perf_counter() - began
     twin = stack.sandbox.open_issue(REPO, title=title, body=body)
