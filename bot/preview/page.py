@@ -150,7 +150,10 @@ def _texts(report: Report) -> Html:
 
 
 def _labels(report: Report) -> Html:
-    return join(tag("h2", "Label by label"), labels_table(report.labels))
+    told = [r for r in report.labels if r.measure.positives or r.measure.applied or r.suggested]
+    silent = len(report.labels) - len(told)
+    said = f"{count(silent, 'more label')} met none of these issues." if silent else ""
+    return join(tag("h2", "Label by label"), labels_table(told), tag("p", said, class_="dim"))
 
 
 def _muted(report: Report) -> Html:
