@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -17,7 +18,7 @@ from bot.github.app import AppAuth
 from bot.github.suggestions import KnownSuggestion
 from bot.jobs.taught import record_events
 from bot.store import answers, label_events
-from bot.store.answers import Due, Verdict
+from bot.store.answers import Due, Open, Verdict
 from bot.store.engine import Database
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,25 @@ _VERDICTS: Mapping[str, Verdict] = {
     "invalidated": "void",
 }
 """State at GitHub -> what it says; `pending` and states yet to be invented say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A suggestion of ours, and what GitHub says became of it."""
+
+    waiting: Open
+    known: KnownSuggestion
+    verdict: Verdict
+
+    @property
+    def who(self) -> str:
+        """GitHub tells no login here."""
+        return f"id:{self.known.resolved_by or 0}"
+
+    @property
+    def event(self) -> LabelEvent:
+        added = self.verdict == "approved"
+        return LabelEvent(self.waiting.label, added, self.who, "human", self.known.at)
 
 
 def look_for_answers(database: Database, auth: AppAuth) -> str:
@@ -64,30 +84,33 @@ def look_for_answers(database: Database, auth: AppAuth) -> str:
 def _store(session: Session, due: Due, told: Sequence[KnownSuggestion]) -> int:
     """Keep the answers, and what they say about labels. How many there were."""
     latest = {one.label.casefold(): one for one in told}
-    events: list[LabelEvent] = []
-    new = 0
-    for waiting in answers.open_suggestions(session, due.issue_id, "native"):
-        known = latest.get(waiting.label.casefold())
-        verdict = _VERDICTS.get(known.state) if known else None
-        if known is None or verdict is None:
-            continue
-        who = f"id:{known.resolved_by or 0}"  # GitHub tells no login here
-        new += answers.answer(
-            session, waiting.effect_id, verdict=verdict, actor=who, source="native", at=known.at
+    answered = [
+        _Answered(waiting, known, _VERDICTS[known.state])
+        for waiting in answers.open_suggestions(session, due.issue_id, "native")
+        if (known := latest.get(waiting.label.casefold())) and known.state in _VERDICTS
+    ]
+    events = [one.event for one in answered if _is_news(session, due.issue_id, one)]
+    # Before the answers: what they change is told from what was known until now.
+    record_events(session, due.repository_id, {due.issue_id: events}, source=SOURCE)
+    for one in answered:
+        answers.answer(
+            session,
+            one.waiting.effect_id,
+            verdict=one.verdict,
+            actor=one.who,
+            source="native",
+            at=one.known.at,
         )
-        if verdict != "void" and not _known_already(session, due.issue_id, waiting.label, verdict):
-            added = verdict == "approved"
-            events.append(LabelEvent(waiting.label, added, who, "human", known.at))
     answers.looked(session, due.issue_id)
-    if events:
-        record_events(session, due.repository_id, {due.issue_id: events}, source=SOURCE)
-    return new
+    return len(answered)
 
 
-def _known_already(session: Session, issue_id: int, label: str, verdict: Verdict) -> bool:
-    """Whether a human's label event says the same: an approval sets the label in the approver's name."""
-    wanted = verdict == "approved"
-    return any(
-        event.label == label and event.added == wanted and event.actor_kind == "human"
+def _is_news(session: Session, issue_id: int, one: _Answered) -> bool:
+    """Not where nobody answered, nor where a human's label event says the same: an approval sets the
+    label in the approver's name."""
+    return one.verdict != "void" and not any(
+        event.label == one.event.label
+        and event.added == one.event.added
+        and event.actor_kind == "human"
         for event in label_events.of_issue(session, issue_id)
     )
