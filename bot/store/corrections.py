@@ -121,7 +121,14 @@ def _acts(session: Session, which: ColumnElement[bool]) -> dict[int, list[Act]]:
         Effect.kind == case(_WRITES, value=Decision.action),
     )
     statement = (
-        select(Decision, Effect.status, Effect.done_at)
+        select(
+            Decision.issue_id,
+            Decision.label,
+            Decision.action,
+            Decision.decided_at,
+            Effect.status,
+            Effect.done_at,
+        )
         .join(Issue, Issue.id == Decision.issue_id)
         .outerjoin(Effect, written)
         .outerjoin(Answer, Answer.effect_id == Effect.id)
@@ -129,10 +136,10 @@ def _acts(session: Session, which: ColumnElement[bool]) -> dict[int, list[Act]]:
         .order_by(Decision.id)
     )
     found: dict[int, list[Act]] = {}
-    for decision, status, done_at in session.execute(statement):
-        did = _did(decision.action, status)
-        at = done_at if did in ("applied", "suggested") and done_at else decision.decided_at
-        found.setdefault(decision.issue_id, []).append(Act(decision.label, did, at))
+    for row in session.execute(statement):
+        did = _did(row.action, row.status)
+        at = row.done_at if did in ("applied", "suggested") and row.done_at else row.decided_at
+        found.setdefault(row.issue_id, []).append(Act(row.label, did, at))
     return found
 
 

@@ -103,13 +103,14 @@ def among(
     session: Session, repository_id: int, *conditions: ColumnElement[bool]
 ) -> list[tuple[int, types.LabelEvent]]:
     """(issue id, event) of a repository under these conditions, oldest first."""
+    names = ("issue_id", *types.LabelEvent.__dataclass_fields__)
     statement = (
-        select(LabelEvent)
+        select(*(LabelEvent.__table__.c[name] for name in names))
         .join(Issue, Issue.id == LabelEvent.issue_id)
         .where(Issue.repository_id == repository_id, *conditions)
         .order_by(*_IN_ORDER)
     )
-    return [(row.issue_id, _event(row)) for row in session.scalars(statement)]
+    return [(row[0], types.LabelEvent(*row[1:])) for row in session.execute(statement)]
 
 
 def removed_by_human(session: Session, issue_id: int) -> set[str]:

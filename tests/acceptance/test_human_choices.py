@@ -9,7 +9,9 @@ import pytest
 
 from tests.acceptance.stack import EAGER, US, Repo, Stack, wait_until
 
-EDITS = EAGER + "on_edit: reconsider\n"
+NO_OTHER = "  feature: {never: true}\n  question: {never: true}\n"
+"""The head learns from what people do in these tests; that is not what they are about."""
+EDITS = EAGER + NO_OTHER + "on_edit: reconsider\n"
 ONE_KIND = EAGER + "exclusive: [[bug, feature, question]]\n"
 
 

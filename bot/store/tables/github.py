@@ -101,6 +101,7 @@ class LabelEvent(Base):
         one_of("actor_kind", "human", "us", "bot", "form"),
         UniqueConstraint("issue_id", "github_id"),
         Index(None, "issue_id", "at"),
+        Index(None, "actor", "at"),
     )
 
     id: Mapped[int] = row_id()

@@ -15,6 +15,7 @@ def upgrade() -> None:
     _touched_labels()
     _refits()
     _harvests()
+    op.create_index("ix_label_events_actor_at", "label_events", ["actor", "at"])
 
 
 def _touched_labels() -> None:
