@@ -37,7 +37,7 @@ def history() -> History:
 
 @pytest.fixture(scope="module")
 def head(history: History) -> Head:
-    return fit_head(history, SPECS, label_vectors=unit(np.eye(2, DIM)))
+    return fit_head(history, SPECS, label_vectors=unit(np.eye(2, DIM)), target=0.8)
 
 
 def corrected(history: History, head: Head, row: int, sign: int) -> tuple[History, Head, Lesson]:
