@@ -1,0 +1,71 @@
+"""Counts from memory are the counts of the text, and what changed is counted again."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.classify import counted
+from bot.classify.counted import Filed, WordCache
+from bot.classify.sides import author_marks
+from bot.classify.words import count_words
+from bot.core.text import issue_text
+
+FILED = [
+    Filed(1, "It crashes on start", "## Steps\nopen the file", "NONE"),
+    Filed(2, "Docs are wrong", "", "MEMBER"),
+    Filed(3, "It crashes again", "open the file twice", "NONE"),
+]
+
+
+def fresh(filed: list[Filed]) -> object:
+    texts = [issue_text(one.title, one.body) for one in filed]
+    return count_words(texts, extra=author_marks([one.association for one in filed]))
+
+
+def same(left: object, right: object) -> bool:
+    return (left != right).nnz == 0  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def counted_rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many texts were read, call by call."""
+    read: list[int] = []
+    count = counted._count
+
+    def noted(filed: list[Filed]) -> object:
+        read.append(len(filed))
+        return count(filed)
+
+    monkeypatch.setattr(counted, "_count", noted)
+    return read
+
+
+def test_counts_are_those_of_the_texts(counted_rows: list[int]) -> None:
+    words = WordCache()
+    assert same(words.counts(FILED), fresh(FILED))
+    assert same(words.counts(FILED[::-1]), fresh(FILED[::-1]))
+    assert counted_rows == [3, 0]
+
+
+def test_what_changed_is_counted_again(counted_rows: list[int]) -> None:
+    words = WordCache()
+    words.counts(FILED)
+    edited = [
+        FILED[0],
+        FILED[1]._replace(title="Docs are right"),
+        FILED[2]._replace(association="OWNER"),
+    ]
+    assert same(words.counts(edited), fresh(edited))
+    assert counted_rows == [3, 2]
+
+
+def test_the_least_recently_used_go_first(counted_rows: list[int]) -> None:
+    words = WordCache(capacity=2)
+    assert same(words.counts(FILED), fresh(FILED))
+    words.counts(FILED[1:])
+    words.counts(FILED[:1])
+    assert counted_rows == [3, 0, 1]
+
+
+def test_no_issues_no_counts() -> None:
+    assert WordCache().counts([]).shape[0] == 0
