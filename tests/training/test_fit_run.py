@@ -273,3 +273,18 @@ def test_every_method_runs(base: Path, snapshot: Path, tmp_path: Path, method: s
     recipe = short(base, epochs=1, terms={method: {}})
     assert fit(recipe, snapshot, tmp_path / "out", save_every=1) == command.DONE
     assert any(method in line["losses"] for line in metrics(tmp_path / "out"))
+
+
+def test_a_full_gpu_is_told_what_to_turn_down(
+    base: Path,
+    snapshot: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(job: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(command, "run", full)
+    assert fit(short(base), snapshot, tmp_path / "out") == command.GAVE_UP
+    assert "Halve batch and double accumulate" in capsys.readouterr().err

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from bot.errors import UserError
-from training.recipe import RECIPES
+from training.recipe import RECIPES, Recipe
 from training.recipe_file import read_recipe, recipe_text
 
 TOML = """
@@ -68,3 +69,8 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         read_recipe(tmp_path / "missing.toml")
     with pytest.raises(UserError, match="list instead of keys and values"):
         read_recipe(written(tmp_path, "list.json", "[]"))
+
+
+def test_every_key_is_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "fit.md").read_text(encoding="utf-8")
+    assert [f.name for f in fields(Recipe) if f"`{f.name}`" not in text] == []

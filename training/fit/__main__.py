@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -27,6 +28,10 @@ from training.recipe_file import read_recipe
 from training.trackers import AUTO
 
 DONE, BAD_INPUT, GAVE_UP, PREEMPTED = 0, 2, 3, 75
+SMALLER = (
+    "Halve batch and double accumulate in the recipe, or set checkpointing = true; "
+    "then give another --out."
+)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -34,8 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     asked = _parse(words)
     kind = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        with distributed.process_group(kind):
-            _settle(kind)
+        with distributed.process_group(kind), _same_numbers(kind):
             job = Job(
                 recipe=read_recipe(asked.recipe),
                 snapshot=asked.snapshot,
@@ -44,6 +48,8 @@ def main(words: Sequence[str] | None = None) -> int:
                 save_every=asked.save_every,
             )
             run(job)
+    except torch.OutOfMemoryError as error:
+        return _say(f"error: {error} {SMALLER}", GAVE_UP)
     except Preempted as stopped:
         return _say(str(stopped), PREEMPTED)
     except LabelwrightError as error:
@@ -51,12 +57,18 @@ def main(words: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _settle(kind: str) -> None:
-    """The same numbers every time: on a GPU at the price of the fastest attention kernels."""
+@contextmanager
+def _same_numbers(kind: str) -> Iterator[None]:
+    """The same every time: on a GPU at the price of the fastest attention kernels."""
+    before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
     if kind == "cuda":
         torch.backends.cuda.enable_mem_efficient_sdp(False)
         torch.backends.cuda.enable_cudnn_sdp(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def _say(text: str, code: int) -> int:
