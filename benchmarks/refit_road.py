@@ -47,6 +47,8 @@ def _learned(stack: Stack) -> int:
             REPO, title=issue.title, body=issue.body, labels=issue.labels,
             created_at=issue.created_at, author=issue.author,
         )  # fmt: skip
+    # On silent issues nobody can correct us.
+    stack.sandbox.put_file(REPO, ".github/labelwright.yml", "silent_share: 0\n")
     stack.sandbox.install(REPO.partition("/")[0], [REPO])
     _until(lambda: _head(stack, repository_id) is not None)
     return repository_id

@@ -11,13 +11,14 @@ from bot.store.tables import Refit
 from tests.acceptance.past import sample_issues
 from tests.acceptance.stack import US, Repo, Stack, wait_until
 
+RULES = "precision: 0.5\nsilent_share: 0\n"
 LIVELY = {"delivery", "refit"}
 
 
 @pytest.fixture(scope="module")
 def repo(stack: Stack) -> Repo:
     labels = [LabelSpec(label.name, label.description) for label in load_sample().labels]
-    return stack.repository(history=sample_issues(120), labels=labels, rules="precision: 0.5\n")
+    return stack.repository(history=sample_issues(120), labels=labels, rules=RULES)
 
 
 def later_issues() -> list[SampleIssue]:
