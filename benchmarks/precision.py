@@ -24,10 +24,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from bot.core.bounds import p_value
 from bot.classify.encoder import Encoder
 from bot.classify.head import Head, fit_head
 from bot.classify.history import History
+from bot.core.bounds import p_value
 from bot.core.decide import decide
 from bot.core.evidence import KnownPairs, known_pairs
 from bot.core.families import infer_exclusive
