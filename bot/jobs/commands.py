@@ -161,14 +161,15 @@ class _Desk:
         return f"{self.actor} may not command here"
 
     def _reply(self, said: Sequence[str]) -> None:
+        """The reaction comes last: a comment that is there already takes no turn, a reaction always does."""
         if not self.speaks:
             return
-        if SILENT in said:
-            self.scene.turn()
-            self.client.react(self.scene.full_name, self.event.comment_id, "+1")
         if told := [one for one in said if one != SILENT]:
             body = texts.reply(told, asker=self.actor, url=self.event.url)
             self._comment(body, marker=ANSWER)
+        if SILENT in said:
+            self.scene.turn()
+            self.client.react(self.scene.full_name, self.event.comment_id, "+1")
 
     def _comment(self, body: str, *, marker: str) -> None:
         self.client.comment(

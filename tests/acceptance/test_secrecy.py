@@ -34,6 +34,9 @@ def test_on_a_good_day(repo: Repo, stack: Stack, log: io.StringIO) -> None:
     number = repo.open(TITLE, BODY)
     stack.sandbox.edit_issue(repo.full_name, number, body=BODY + " Ocelot.")
     stack.sandbox.comment(repo.full_name, number, "More about the ocelot")
+    stack.sandbox.set_role(repo.full_name, "tina", "triage")
+    asked = "The ocelot?\n/why\n/label pangolin\n/relabel"
+    stack.sandbox.comment(repo.full_name, number, asked, actor="tina")
     repo.label(number, "feature")
     stack.sandbox.close_issue(repo.full_name, number)
     stack.settle()

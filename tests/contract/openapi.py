@@ -31,7 +31,8 @@ UNDESCRIBED = (
     ("GET", r"/app/hook/deliveries/" + NUMBER, "left out of the subset"),
     ("POST", REPOSITORY + r"/issues", "the bot never opens issues; peers and tests do"),
     ("POST", rf"{REPOSITORY}/issues/{NUMBER}/suggestions/{NUMBER}/\w+", "for people only"),
-    (r"\w+", rf"{REPOSITORY}/issues/comments/{NUMBER}(/reactions)?", "left out of the subset"),
+    ("GET|DELETE", rf"{REPOSITORY}/issues/comments/{NUMBER}", "left out of the subset"),
+    ("GET", rf"{REPOSITORY}/issues/comments/{NUMBER}/reactions", "left out of the subset"),
     ("GET", REPOSITORY + r"/collaborators/[^/]+/permission", "left out of the subset"),
     ("POST", r"(/organizations/[^/]+)?/settings/apps/new", "a page, not the API"),
 )
@@ -54,6 +55,7 @@ def description() -> OpenAPI:
     """Loaded once per process (about 2 s)."""
     raw = deepcopy(document())
     _correct(raw)
+    _complete(raw)
     _admit_null(raw)
     for name, operation in raw["x-webhooks"].items():
         raw["paths"][f"/x-webhooks/{name}"] = operation
@@ -72,6 +74,31 @@ def _correct(raw: dict[str, Any]) -> None:
     listed = raw["paths"]["/app/installations"]["get"]["responses"]["200"]
     item = {"$ref": "#/components/schemas/installation"}
     listed["content"]["application/json"]["schema"]["items"] = item
+
+
+def _complete(raw: dict[str, Any]) -> None:
+    """What the bot sends and the subset leaves out, after GitHub's pages: editing a comment is described as
+    posting one is; a reaction is one of eight words."""
+    paths = raw["paths"]
+    comment = deepcopy(paths["/repos/{owner}/{repo}/issues/{issue_number}/comments"]["post"])
+    where = {"name": "comment_id", "in": "path", "required": True, "schema": {"type": "integer"}}
+    comment["parameters"] = [*comment["parameters"][:2], where]
+    comment["responses"]["200"] = comment["responses"].pop("201")
+    here = "/repos/{owner}/{repo}/issues/comments/{comment_id}"
+    paths[here] = {"patch": comment}
+    words = ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"]
+    content = {"type": "string", "enum": words}
+    sent = {"type": "object", "properties": {"content": content}, "required": ["content"]}
+    id_ = {"type": "integer"}
+    got = {"type": "object", "properties": {"id": id_, "content": content}, "required": ["id"]}
+    answer = {"description": "", "content": {"application/json": {"schema": got}}}
+    paths[f"{here}/reactions"] = {
+        "post": {
+            "parameters": comment["parameters"],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": sent}}},
+            "responses": {"200": answer, "201": answer},
+        }
+    }
 
 
 def _admit_null(node: object) -> None:

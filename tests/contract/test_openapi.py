@@ -59,6 +59,19 @@ def test_a_wrong_query_is_refused() -> None:
         validate_exchange("GET", url, {}, b"", 200, JSON, b"[]")
 
 
+def test_comments_are_edited_and_reacted_to_as_described() -> None:
+    here = "https://api.github.com/repos/octo/tracker/issues/comments/7"
+    made = answer({"id": 1, "content": "+1"})
+    validate_exchange("POST", f"{here}/reactions", JSON, answer({"content": "+1"}), 201, JSON, made)
+    with pytest.raises(ContractError, match="nod"):
+        validate_exchange(
+            "POST", f"{here}/reactions", JSON, answer({"content": "nod"}), 0, JSON, b""
+        )
+    validate_exchange("PATCH", here, JSON, answer({"body": "x"}), 0, JSON, b"")
+    with pytest.raises(ContractError, match="body"):
+        validate_exchange("PATCH", here, JSON, answer({"text": "x"}), 0, JSON, b"")
+
+
 def test_slashes_in_label_names_and_paths_are_one_parameter() -> None:
     url = "https://api.github.com/repos/octo/tracker/labels/kind%2Fbug"
     validate_exchange("GET", url, {}, b"", 200, JSON, answer(LABEL))
