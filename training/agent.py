@@ -156,7 +156,7 @@ def work_once(server: Server, launcher: Launcher, directory: Path) -> bool:
         server.fetch(leased, work.directory, beat=heart)
         launcher.fit(work, on_progress=heart)
         server.bring(leased, work.out, beat=heart)
-    except FitFailed as error:
+    except (FitFailed, UserError) as error:
         server.broke(leased, str(error))
         log.error("run %d: %s", leased.run, error)
     else:

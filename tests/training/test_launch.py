@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from bot.errors import UserError
+from tests.training.snapshots import make_snapshot
+from tests.training.tiny import make_rows, make_tiny_encoder, tiny_recipe
 from training.launch import FitFailed, Work
 from training.launch.kubernetes import Kubernetes
 from training.launch.local import Local
 from training.launch.slurm import Slurm
+from training.recipe_file import recipe_text
+
+LAUNCHERS = [Local(), Slurm(), Kubernetes(image="i", claim="c", root=Path("/"))]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Work:
-    (tmp_path / "snapshot").mkdir()
-    (tmp_path / "recipe.json").write_text("{}")
+def work(tmp_path: Path, base: Path) -> Work:
+    """A run of a few steps."""
+    recipe = tiny_recipe(encoder=str(base), epochs=1, min_steps=4)
+    (tmp_path / "recipe.json").write_text(recipe_text(recipe))
+    make_snapshot(tmp_path / "snapshot", make_rows(24))
     return Work(tmp_path)
 
 
@@ -27,9 +41,7 @@ def finish(work: Work) -> None:
     (work.out / "done.json").write_text("{}")
 
 
-@pytest.mark.parametrize(
-    "launcher", [Local(), Slurm(), Kubernetes(image="i", claim="c", root=Path("/"))]
-)
+@pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_finished_fit_is_not_started_again(
     work: Work, launcher: Local | Slurm | Kubernetes
 ) -> None:
@@ -42,11 +54,30 @@ def test_a_finished_fit_is_not_started_again(
     ]
 
 
-def test_a_fit_that_cannot_read_its_files_says_so(work: Work) -> None:
-    """The real torchrun on a run whose snapshot is empty."""
-    with pytest.raises(FitFailed, match=r"fit\.log tells all"):
-        Local(ranks=1).fit(work, on_progress=lambda told: None)
-    assert "snapshot" in (work.directory / "fit.log").read_text()
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize("name", ["recipe.json", "snapshot/manifest.json"])
+def test_files_that_no_fit_can_read_are_told_before_anything_starts(
+    work: Work, launcher: Local | Slurm | Kubernetes, name: str
+) -> None:
+    (work.directory / name).write_text("{")
+    with pytest.raises(UserError, match=re.escape(name)):
+        launcher.fit(work, on_progress=lambda told: pytest.fail("it was started"))
+
+
+def test_torchrun_fits_here(work: Work) -> None:
+    told: list[object] = []
+    Local(ranks=1).fit(work, on_progress=told.append)
+    assert (work.out / "encoder" / "model.safetensors").is_file()
+    assert told
+
+
+def test_a_fit_that_fails_shows_the_end_of_its_log(work: Work, base: Path) -> None:
+    recipe = tiny_recipe(encoder=str(base), learning_rate=1e30, head_learning_rate=1e30)
+    work.recipe.write_text(recipe_text(recipe))
+    with pytest.raises(FitFailed, match=r"fit\.log tells all") as failed:
+        Local(ranks=1, restarts=0, tries=1).fit(work, on_progress=lambda told: None)
+    assert "lower learning_rate" in (work.directory / "fit.log").read_text()
+    assert "Its last lines" in str(failed.value)
 
 
 def test_progress_is_the_last_whole_line(work: Work) -> None:

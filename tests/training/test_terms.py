@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from bot.core.types import IssueText
-from training.objectives import Augment, Batch, Clock, Moment, Pool, Seen, Stage, Term, Who
+from training.augment.reading import Augment
+from training.objectives import Batch, Clock, Moment, Pool, Seen, Stage, Term, Who
 from training.objectives.cap import ClassAware, believed
 from training.objectives.uda import Consistency
 from training.objectives.ust import SelfTraining

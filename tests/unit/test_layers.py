@@ -22,6 +22,7 @@ HEAVY_IN_TRAINING = (
     "training/device.py",
     "training/distributed.py",
     "training/fit/",
+    "training/lab/",
     "training/lora.py",
     "training/network.py",
     "training/objectives/",

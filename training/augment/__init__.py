@@ -16,9 +16,9 @@ from bot.core.types import IssueText
 from bot.errors import UserError
 from training.augment.aeda import Marks
 from training.augment.eda import Words
+from training.augment.reading import Augment
 from training.augment.structure import Crop, Mask
 from training.augment.tfidf import fit_replacement
-from training.objectives import Augment
 
 FAMILIES: dict[str, Callable[[Sequence[IssueText]], Augment]] = {
     "eda": lambda texts: Words(),  # noqa: ARG005 - the others learn from the texts

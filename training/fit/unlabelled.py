@@ -11,12 +11,13 @@ import torch
 
 from bot.errors import GiveUp
 from training import distributed
+from training.augment.reading import Augment
 from training.batches import Tokens, by_length, epoch_batches, pad, tokenise
 from training.device import Device
 from training.fit.inference import INFERENCE_BATCH
 from training.fit.loop import Learner
 from training.network import Network
-from training.objectives import Augment, Pool, Seen, Who
+from training.objectives import Pool, Seen, Who
 from training.task import Ints
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from bot.errors import GiveUp
+from training.recipe_file import read_recipe
+from training.snapshot import read_snapshot
 
 OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Called again and again with the newest line of `metrics.jsonl`; what it raises stops the fit."""
@@ -34,6 +36,11 @@ class Work:
     @property
     def out(self) -> Path:
         return self.directory / "fit"
+
+    def check(self) -> None:
+        """Raises UserError, before anything is started, for files that no fit can read."""
+        read_recipe(self.recipe)
+        read_snapshot(self.snapshot)
 
     def whole(self) -> bool:
         """`done.json` is the last file that a fit writes."""

@@ -36,6 +36,7 @@ class Kubernetes:
     def fit(self, work: Work, *, on_progress: OnProgress) -> None:
         if work.whole():
             return
+        work.check()
         manifest = self.manifest(work)
         kind = str(manifest["kind"]).lower()
         self._kubectl("apply", "--filename", "-", given=json.dumps(manifest))

@@ -11,14 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import torch
-
 from training.launch import FitFailed, OnProgress, Work
 
-RESTARTS = 2
-"""Ranks that died are started anew by torchrun so often, from the last checkpoint."""
-TRIES = 2
-"""torchrun itself is started so often: its own restart fails now and then."""
 POLL = 0.5
 GRACE = 120.0
 """Seconds from SIGTERM to SIGKILL: enough to write a checkpoint."""
@@ -27,16 +21,21 @@ TAIL = 20
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """Ranks on this machine; 0: one per GPU, or one where there is none."""
+    """torchrun starts `ranks` processes; 0: one per GPU, or one where there is none."""
 
     ranks: int = 0
+    restarts: int = 2
+    """Ranks that died are started anew by torchrun so often, from the last checkpoint."""
+    tries: int = 2
+    """torchrun itself is started so often: its own restart fails now and then."""
 
     def fit(self, work: Work, *, on_progress: OnProgress) -> None:
         if work.whole():
             return
+        work.check()
         work.out.mkdir(parents=True, exist_ok=True)
         log = work.directory / "fit.log"
-        for _ in range(TRIES):
+        for _ in range(self.tries):
             with log.open("ab") as output:
                 self._try(work, output, on_progress)
             if work.whole():
@@ -44,8 +43,8 @@ class Local:
         raise FitFailed(f"The fit did not end well; {log} tells all. Its last lines:\n{tail(log)}")
 
     def command(self, work: Work) -> list[str]:
-        ranks = self.ranks or max(1, torch.cuda.device_count())
-        how = ["--standalone", f"--nproc-per-node={ranks}", f"--max-restarts={RESTARTS}"]
+        ranks = self.ranks or max(1, gpus())
+        how = ["--standalone", f"--nproc-per-node={ranks}", f"--max-restarts={self.restarts}"]
         return [sys.executable, "-m", "torch.distributed.run", *how, *work.arguments()]
 
     def _try(self, work: Work, output: BinaryIO, on_progress: OnProgress) -> None:
@@ -62,6 +61,13 @@ class Local:
                 time.sleep(POLL)
         finally:
             stop(process)
+
+
+def gpus() -> int:
+    """So many are on this machine; torch is loaded only to be asked."""
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def environment() -> dict[str, str]:

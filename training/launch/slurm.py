@@ -59,6 +59,7 @@ class Slurm:
     def fit(self, work: Work, *, on_progress: OnProgress) -> None:
         if work.whole():
             return
+        work.check()
         script = work.directory / "fit.sbatch"
         script.write_text(self.script(work), encoding="utf-8")
         job = _told(["sbatch", "--parsable", str(script)]).partition(";")[0]

@@ -6,7 +6,7 @@ nobody labelled. A new method is a file here and a line in `registry`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
@@ -14,10 +14,8 @@ import torch
 
 from bot.core.evidence import KnownPairs
 from bot.core.types import IssueText
+from training.augment.reading import Augment
 from training.task import Bools, Ints, LabelSpace
-
-Augment: TypeAlias = Callable[[IssueText, Sequence[int]], IssueText]
-"""Another reading of an issue. The second argument is a seed: the same seed, the same reading."""
 
 Who: TypeAlias = Literal["student", "teacher", "previous"]
 """`student`: the weights that learn; `teacher`: their moving average; `previous`: the finished student

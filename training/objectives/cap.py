@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from training.augment import augmentation
-from training.objectives import Augment, Moment, Stage, Term, TermLoss
+from training.augment.reading import Augment
+from training.objectives import Moment, Stage, Term, TermLoss
 from training.objectives.pseudo import (
     log_probabilities,
     mean_over,

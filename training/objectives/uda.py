@@ -14,7 +14,8 @@ from typing import ClassVar, Literal
 import torch
 
 from training.augment import augmentation
-from training.objectives import Augment, Batch, Clock, Moment, Stage, Term, TermLoss
+from training.augment.reading import Augment
+from training.objectives import Batch, Clock, Moment, Stage, Term, TermLoss
 from training.objectives.classification import SHUT
 from training.objectives.pseudo import TINY, log_probabilities, mean_over, per_label_loss
 
