@@ -67,7 +67,7 @@ def gpus() -> int:
     """So many are on this machine; torch is loaded only to be asked."""
     import torch
 
-    return torch.cuda.device_count()
+    return int(torch.cuda.device_count())
 
 
 def environment() -> dict[str, str]:
