@@ -77,6 +77,19 @@ def resample(sizes: Sequence[int], *, resamples: int, seed: int) -> list[Floats]
     return [rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64) for n in sizes]
 
 
+def compare_served(champion: Parts, challenger: Parts, weights: Sequence[Floats]) -> Difference:
+    """Share of the issues that each one's own cuts, the ones that serve, apply a label to."""
+    covered = [
+        np.concatenate([np.zeros(0), *(part.applied.any(axis=1) for part in parts)])
+        for parts in (champion, challenger)
+    ]
+    gain = covered[1] - covered[0]
+    if not len(gain):
+        return Difference(0.0, 0.0, np.zeros(2))
+    draws = np.concatenate(weights, axis=1) @ gain / len(gain)
+    return Difference(float(covered[0].mean()), float(covered[1].mean()), draws)
+
+
 def compare_coverage(champion: Parts, challenger: Parts, weights: Sequence[Floats]) -> Difference:
     """Coverage at the promised precision, pooled; `weights` as `resample` gives them."""
     joined = np.concatenate(weights, axis=1) if weights else np.zeros((2, 0))

@@ -15,7 +15,14 @@ from typing import Any, Literal
 import numpy as np
 
 from bot.classify.bundle import Backend
-from training.bootstrap import RESAMPLES, Difference, compare_coverage, compare_macro_f1, resample
+from training.bootstrap import (
+    RESAMPLES,
+    Difference,
+    compare_coverage,
+    compare_macro_f1,
+    compare_served,
+    resample,
+)
 from training.gate import Case, Served
 from training.judged import Judged, figures, precision_curve
 from training.showing import OnProgress, Showing, open_bundle, show
@@ -36,8 +43,12 @@ class Evaluation:
     backend: str
     shown: Mapping[Contender, Mapping[str, Showing]]
     coverage: Difference
+    """With each one's own cuts."""
+    equal: Difference
+    """At equal precision: the promised one, by a cut chosen on the evaluation part."""
     macro_f1: Difference
     repositories: Mapping[str, Difference]
+    """Coverage of each, with own cuts."""
     cpu_seconds: float
 
     def parts(self, contender: Contender) -> list[Judged]:
@@ -69,10 +80,12 @@ class Evaluation:
             known_issues=whole["known_issues"],
             positives=whole["positives"],
             coverage=self.coverage,
+            equal=self.equal,
             macro_f1=self.macro_f1,
             repositories=self.repositories,
             issues={name: len(part.known) for name, part in parts.items()},
             served={name: _served(part) for name, part in parts.items()},
+            served_before={name: _served(self.shown["champion"][name].judged) for name in parts},
             corrections=self.corrections(),
         )
 
@@ -83,7 +96,8 @@ class Evaluation:
             "bundles": dict(self.bundles),
             "backend": self.backend,
             "contenders": {name: self._figures(name) for name in CONTENDERS},
-            "coverage_at_promise": self.coverage.as_dict(),
+            "served_coverage": self.coverage.as_dict(),
+            "coverage_at_promise": self.equal.as_dict(),
             "macro_f1": self.macro_f1.as_dict(),
             "repositories": {name: found.as_dict() for name, found in self.repositories.items()},
             "corrections": dict(zip(("n", "lost", "won"), self.corrections(), strict=True)),
@@ -93,7 +107,9 @@ class Evaluation:
     def _figures(self, contender: Contender) -> dict[str, Any]:
         parts = self.parts(contender)
         coverage, precision = precision_curve(parts)
-        kept = range(0, len(coverage), max(1, len(coverage) // CURVE_POINTS))
+        # Evenly by coverage: most cuts lie where everything is covered already.
+        kept = np.unique(np.searchsorted(coverage, np.linspace(0, 1, CURVE_POINTS)))
+        kept = kept[kept < len(coverage)]
         return {
             "overall": figures(parts),
             "repositories": {
@@ -162,10 +178,11 @@ def _compare(
         bundles=bundles,
         backend=backend,
         shown=shown,
-        coverage=compare_coverage(before, after, weights),
+        coverage=compare_served(before, after, weights),
+        equal=compare_coverage(before, after, weights),
         macro_f1=compare_macro_f1(before, after, weights),
         repositories={
-            name: compare_coverage([one], [other], [drawn])
+            name: compare_served([one], [other], [drawn])
             for name, one, other, drawn in zip(judging, before, after, weights, strict=True)
         },
         cpu_seconds=time.process_time() - started,

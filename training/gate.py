@@ -9,70 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 from scipy.special import bdtr
 
-from bot.errors import UserError
-from training.bootstrap import Difference
+from training.case import Case, PastRun, Served, Terms, past_run
 from training.manifest import Window
 
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What is asked of a challenger."""
-
-    alpha: float = 0.05
-    least_issues: int = 200
-    """Evaluation issues with a known pair, all repositories together."""
-    least_positives: int = 100
-    macro_margin: float = 0.01
-    """How much lower macro-F1 may be: a point."""
-    least_of_repository: int = 50
-    """Evaluation issues from which a repository is tested for having become worse."""
+__all__ = ["Case", "PastRun", "Served", "Terms", "Verdict", "holm", "judge", "past_run", "record"]
 
 
-@dataclass(frozen=True, slots=True)
-class PastRun:
-    """An earlier run that came to the gate. `tried`: it was tested, and so spent alpha."""
-
-    run: str
-    champion: str
-    challenger: str
-    snapshot: str
-    windows: Mapping[str, Window]
-    tried: bool
-    promoted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What the challenger's own cuts applied: right and wrong known pairs of one repository."""
-
-    right: int
-    wrong: int
-    target: float
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What the gate is shown. `issues` of each repository: all evaluation issues there."""
-
-    run: str
-    champion: str
-    challenger: str
-    snapshot: str
-    windows: Mapping[str, Window]
-    known_issues: int
-    positives: int
-    coverage: Difference
-    macro_f1: Difference
-    repositories: Mapping[str, Difference]
-    issues: Mapping[str, int]
-    served: Mapping[str, Served]
-    corrections: tuple[int, int, int]
-    """Past corrections; those that the champion honours and the challenger not; and the reverse."""
+USUAL = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +35,7 @@ class Verdict:
         return asdict(self)
 
 
-def judge(case: Case, past: Sequence[PastRun] = (), *, terms: Terms = Terms()) -> Verdict:
+def judge(case: Case, past: Sequence[PastRun] = (), *, terms: Terms = USUAL) -> Verdict:
     """Promote or keep. `past`: every run that came to the gate before, in any order."""
     earlier = [run for run in past if run.run != case.run]
     if reason := _not_to_be_tried(case, earlier, terms):
@@ -119,23 +66,6 @@ def record(case: Case, verdict: Verdict) -> dict[str, Any]:
         "alpha": verdict.alpha,
         "reasons": list(verdict.reasons),
     }
-
-
-def past_run(kept: Mapping[str, Any]) -> PastRun:
-    """The run that `record` wrote down; UserError if it is no such record."""
-    try:
-        windows = {
-            name: Window(*(datetime.fromisoformat(at) if at else None for at in ends))
-            for name, ends in kept["windows"].items()
-        }
-        named = {name: str(kept[name]) for name in ("run", "champion", "challenger", "snapshot")}
-        return PastRun(
-            **named, windows=windows, tried=bool(kept["tried"]), promoted=bool(kept["promoted"])
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"no record of a run that came to the gate ({error}); give the verdict.json of an evaluation"
-        ) from None
 
 
 def level_of_try(champion: str, past: Sequence[PastRun], *, alpha: float) -> float:
@@ -191,8 +121,8 @@ def _meet(one: Window, other: Window) -> bool:
 def _support(case: Case, alpha: float) -> str:
     found = case.coverage
     return (
-        f"at the promised precision it covers {found.challenger:.1%} of the issues, the champion "
-        f"{found.champion:.1%}; the difference is surely above {found.lower(alpha):+.1%} "
+        f"with the cuts that keep the promise it covers {found.challenger:.1%} of the issues, the "
+        f"champion {found.champion:.1%}; the difference is surely above {found.lower(alpha):+.1%} "
         f"(one-sided, at level {alpha:.2g})."
     )
 
@@ -202,8 +132,8 @@ def _no_gain(case: Case, terms: Terms, alpha: float) -> str:  # noqa: ARG001
     if found.lower(alpha) > 0:
         return ""
     return (
-        f"at the promised precision the challenger covers {found.challenger:.1%} of the issues, the "
-        f"champion {found.champion:.1%}; the difference may be as low as {found.lower(alpha):+.1%} "
+        f"with cuts for the promised precision the challenger covers {found.challenger:.1%} of the issues, "
+        f"the champion {found.champion:.1%}; the difference may be as low as {found.lower(alpha):+.1%} "
         f"(one-sided, at level {alpha:.2g}), and it must be surely above 0."
     )
 
@@ -223,6 +153,33 @@ def _broken_promise(case: Case, terms: Terms, alpha: float) -> str:  # noqa: ARG
             f"in {name}, surely less than the promised {x.target:.0%}."
         )
     return ""
+
+
+def _below_promise(case: Case, terms: Terms, alpha: float) -> str:  # noqa: ARG001
+    """All repositories together: doubt speaks for the champion, unless its own cuts do no better."""
+    margin = sum(x.right - x.target * (x.right + x.wrong) for x in case.served.values())
+    after, before = _precision(case.served), _precision(case.served_before)
+    if margin >= 0 or after is None or (before is not None and after >= before):
+        return ""
+    return (
+        f"with the challenger's own cuts {after:.1%} of the applied labels were right, less than was "
+        f"promised and than the champion's {'-' if before is None else f'{before:.1%}'}."
+    )
+
+
+def _lax(case: Case, terms: Terms, alpha: float) -> str:  # noqa: ARG001
+    found = case.equal
+    if found.value >= 0:
+        return ""
+    return (
+        f"at equal precision it covers {found.challenger:.1%} of the issues, the champion "
+        f"{found.champion:.1%}: what it gains it gains by laxer cuts."
+    )
+
+
+def _precision(served: Mapping[str, Served]) -> float | None:
+    right, wrong = sum(x.right for x in served.values()), sum(x.wrong for x in served.values())
+    return right / (right + wrong) if right + wrong else None
 
 
 def _worse_macro(case: Case, terms: Terms, alpha: float) -> str:  # noqa: ARG001
@@ -249,7 +206,7 @@ def _regressed(case: Case, terms: Terms, alpha: float) -> str:  # noqa: ARG001
         f"{case.repositories[name].challenger:.1%}"
         for name in worse
     )
-    return f"coverage at the promised precision surely gets worse (Holm, {len(tested)} tested): {told}."
+    return f"coverage surely gets worse (Holm, {len(tested)} tested): {told}."
 
 
 def _forgotten(case: Case, terms: Terms, alpha: float) -> str:  # noqa: ARG001
@@ -275,6 +232,8 @@ def _passed(case: Case) -> tuple[str, ...]:
 _OBJECTIONS: tuple[Callable[[Case, Terms, float], str], ...] = (
     _no_gain,
     _broken_promise,
+    _below_promise,
+    _lax,
     _worse_macro,
     _regressed,
     _forgotten,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH, HEIGHT = 460, 300
-LEFT, TOP, RIGHT, BOTTOM = 56, 30, 12, 42
+LEFT, TOP, RIGHT, BOTTOM = 56, 30, 24, 42
 COLOURS = {"champion": "#1f77b4", "challenger": "#d62728", "zero-shot": "#7f7f7f"}
 Point = tuple[float, float]
 
@@ -29,7 +29,7 @@ def calibration_plot(bins: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
         points = [(one["said"], one["was"]) for one in found]
         plot.line(points, COLOURS[name])
         plot.dots(points, COLOURS[name])
-    plot.legend(list(bins))
+    plot.legend(list(bins), at_top=True)
     return plot.done()
 
 
@@ -37,7 +37,7 @@ def difference_plot(rows: Mapping[str, tuple[float, float, float]]) -> str:
     """Challenger minus champion with its interval, (low, value, high), a row per repository."""
     span = max([0.05, *(abs(end) for low, _, high in rows.values() for end in (low, high))]) * 1.1
     plot = _Plot(
-        "Coverage at the promised precision: challenger minus champion, 95%",
+        "Coverage: challenger minus champion, 95%",
         "difference",
         "",
         x=(-span, span),
@@ -101,9 +101,10 @@ class _Plot:
             x, y = self._at(point)
             self._parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
 
-    def legend(self, names: Sequence[str]) -> None:
+    def legend(self, names: Sequence[str], *, at_top: bool = False) -> None:
+        start = TOP + 14 if at_top else self._height - BOTTOM - 15 * len(names)
         for place, name in enumerate(names):
-            y = self._height - BOTTOM - 10 - 15 * (len(names) - 1 - place)
+            y = start + 15 * place
             self._parts.append(_text(name, self._left + 10, y, colour=COLOURS[name]))
 
     def name(self, name: str, at: float) -> None:

@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from training.bootstrap import Difference, compare_coverage, compare_macro_f1, resample
+from training.bootstrap import (
+    Difference,
+    compare_coverage,
+    compare_macro_f1,
+    compare_served,
+    resample,
+)
 from training.gate import Case, Served
 from training.judged import Judged
 from training.manifest import Window
@@ -39,10 +45,12 @@ def case(**changes: Any) -> Case:
         "known_issues": 400,
         "positives": 400,
         "coverage": difference(0.2),
+        "equal": difference(0.1),
         "macro_f1": difference(0.02),
         "repositories": {"a/one": difference(0.2)},
         "issues": {"a/one": 400},
         "served": {"a/one": Served(95, 5, 0.9)},
+        "served_before": {"a/one": Served(92, 8, 0.9)},
         "corrections": (10, 0, 2),
     }
     return Case(**{**values, **changes})
@@ -67,18 +75,24 @@ def contest(
 def measured(first: Judged, second: Judged, *, seed: int = 0, **changes: Any) -> Case:
     """The case that these two make, bootstrapped."""
     weights = resample([len(first.known)], resamples=300, seed=seed)
-    coverage = compare_coverage([first], [second], weights)
-    right, wrong = ((second.applied & (second.known == sign)).sum() for sign in (1, -1))
+    coverage = compare_served([first], [second], weights)
     return case(
         coverage=coverage,
+        equal=compare_coverage([first], [second], weights),
         macro_f1=compare_macro_f1([first], [second], weights),
         repositories={"a/one": coverage},
         issues={"a/one": len(first.known)},
         known_issues=int((first.known != 0).any(axis=1).sum()),
         positives=int((first.known > 0).sum()),
-        served={"a/one": Served(int(right), int(wrong), 0.9)},
+        served={"a/one": _served(second)},
+        served_before={"a/one": _served(first)},
         **changes,
     )
+
+
+def _served(part: Judged) -> Served:
+    right, wrong = ((part.applied & (part.known == sign)).sum() for sign in (1, -1))
+    return Served(int(right), int(wrong), 0.9)
 
 
 def _judged(known: Any, truth: Any, skill: float, noise: Any) -> Judged:

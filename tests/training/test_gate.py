@@ -45,6 +45,8 @@ def test_a_clear_win_is_promoted_and_says_by_how_much() -> None:
     [
         ({"coverage": difference(0.0)}, "must be surely above 0"),
         ({"coverage": difference(0.03)}, "may be as low as -"),
+        ({"equal": difference(-0.01)}, "at equal precision it covers 49.0%"),
+        ({"served": {"a/one": Served(88, 12, 0.9)}}, "88.0% of the applied labels were right"),
         ({"macro_f1": difference(-0.011)}, "macro-F1 fell from 0.500 to 0.489"),
         ({"served": {"a/one": Served(75, 25, 0.9)}}, "75.0% of 100 applied labels were right"),
         ({"corrections": (10, 2, 1)}, "forgets 2 that the champion honours"),
@@ -85,7 +87,8 @@ def test_what_is_tolerated() -> None:
     small = {"a/one": difference(0.2), "b/two": difference(-0.2)}
     assert judge(case(repositories=small, issues={"a/one": 300, "b/two": 49})).promote
     assert judge(case(macro_f1=difference(-0.009))).promote
-    assert judge(case(served={"a/one": Served(88, 12, 0.9)})).promote
+    doubtful = {"a/one": Served(88, 12, 0.9)}
+    assert judge(case(served=doubtful, served_before={"a/one": Served(87, 13, 0.9)})).promote
     assert judge(case(served={"a/one": Served(0, 0, 0.9)})).promote
     assert judge(case(corrections=(10, 2, 2))).promote
 

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from tests.training.contests import contest
-from training.bootstrap import Difference, compare_coverage, compare_macro_f1, resample
+from training.bootstrap import (
+    Difference,
+    compare_coverage,
+    compare_macro_f1,
+    compare_served,
+    resample,
+)
 from training.judged import (
     Judged,
     calibration,
@@ -99,10 +105,20 @@ def test_figures_of_nothing_are_nothing() -> None:
 def test_a_contender_against_itself_differs_by_nothing() -> None:
     part, _ = contest(n=60)
     weights = resample([60], resamples=50, seed=0)
-    for compare in (compare_coverage, compare_macro_f1):
+    for compare in (compare_coverage, compare_macro_f1, compare_served):
         found = compare([part], [part], weights)
         assert (found.value, found.error, found.p_worse) == (0, 0, 1)
         assert found.lower(0.025) == 0
+
+
+def test_coverage_of_own_cuts_by_hand() -> None:
+    first = judged([[0.9], [0.1], [0.1]], [[1], [1], [1]])
+    second = judged([[0.9], [0.9], [0.1]], [[1], [1], [1]])
+    drawn = [np.array([[1.0, 1, 1], [0, 3, 0], [3, 0, 0]])]
+    found = compare_served([first], [second], drawn)
+    assert (found.champion, found.challenger) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+    assert found.draws.tolist() == pytest.approx([1 / 3, 1, 0])
+    assert compare_served([], [], []).value == 0
 
 
 def test_resamples_keep_the_size_of_each_repository() -> None:
