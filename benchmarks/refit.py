@@ -136,7 +136,8 @@ def _report(figures: dict[str, Any]) -> None:
     table = Table("step", "median wall s", "median CPU s", title=title)
     for name, seconds in figures.get("wall_s", {}).items():
         table.add_row(name, f"{seconds:.3f}", f"{figures['cpu_s'][name]:.3f}")
-    Console().print(table)
+    if "wall_s" in figures:
+        Console().print(table)
     for name in ("correction_to_effect_s", "right"):
         if name in figures:
             Console().print(f"{name}: {figures[name]}")
