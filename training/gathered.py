@@ -145,7 +145,7 @@ def _of_file(name: str, issues: list[FiledIssue], *, source: str) -> Gathered:
     ordered_by: Literal["time", "number", "file"] = "file"
     if all(issue.created_at for issue in issues):
         ordered_by = "time"
-        issues.sort(key=lambda issue: (str(issue.created_at), issue.number))
+        issues.sort(key=lambda issue: (_seconds(issue.created_at), issue.number))
     elif all(issue.number for issue in issues):
         ordered_by = "number"
         issues.sort(key=lambda issue: issue.number)
@@ -158,6 +158,10 @@ def _of_file(name: str, issues: list[FiledIssue], *, source: str) -> Gathered:
         rules=Rules(),
         ordered_by=ordered_by,
     )
+
+
+def _seconds(at: datetime | None) -> float:
+    return at.timestamp() if at else 0.0
 
 
 def _once(issues: Sequence[FiledIssue]) -> list[FiledIssue]:

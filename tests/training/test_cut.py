@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -96,6 +96,16 @@ def test_without_times_numbers_or_the_file_give_the_order(tmp_path: Path) -> Non
     by_file = cut_rows(tmp_path, [{**row, "number": None} for row in rows])
     assert by_file.repository("a/one").facts.ordered_by == "file"
     assert by_file.repository("a/one").take("evaluate").issues[0].text.title == rows[70]["title"]
+
+
+def test_times_of_other_zones_are_put_in_order(tmp_path: Path) -> None:
+    rows = dated_rows(60)
+    for row in rows[::2]:
+        moved = datetime.fromisoformat(row["created_at"]).astimezone(timezone(timedelta(hours=9)))
+        row["created_at"] = moved.isoformat()
+    snapshot = cut_rows(tmp_path, rows)
+    assert [issue.number for issue in snapshot.issues] == list(range(1, 61))
+    assert snapshot.id == cut_rows(tmp_path, rows[::-1]).id
 
 
 def test_provenance_of_a_file_that_tells(tmp_path: Path) -> None:
