@@ -12,9 +12,12 @@ from typer.testing import CliRunner
 
 from bot.classify.bundle import read_bundle
 from bot.errors import UserError
+from tests.training.tiny import make_tiny_encoder
 from training import export
 from training.cli import app
 from training.export import LEAST_PARITY, check_parity, export_bundle
+from training.fit.output import write_encoder
+from training.network import open_encoder
 
 
 @pytest.fixture
@@ -74,6 +77,14 @@ def test_the_command(fitted: Path, tmp_path: Path) -> None:
     assert CliRunner().invoke(app, asked).exit_code == 0
     lineage = read_bundle(tmp_path / "bundle").manifest.lineage
     assert (lineage["recipe"], lineage["snapshot"]) == ("tiny", "abc")
+
+
+def test_what_a_fit_leaves_is_exported(tmp_path: Path) -> None:
+    base = make_tiny_encoder(tmp_path / "base")
+    write_encoder(open_encoder(base), tmp_path / "fit" / "encoder", base=base, max_tokens=24)
+    bundle, parity = export_bundle(tmp_path / "fit" / "encoder", tmp_path / "bundle")
+    assert bundle.manifest.max_tokens == 24
+    assert min(found.worst for found in parity) > 0.98
 
 
 def test_vectors_that_are_no_numbers_agree_with_nothing(tiny_bundle: Path) -> None:
