@@ -47,7 +47,7 @@ def learn_repository(context: Context, *, repository_id: int, reason: str) -> st
         pinned = refits.pinned(session, repository_id)
         found = served(session, repository_id).head_id
         if not past.specs:
-            repositories.set_status(session, repository_id, "ready")
+            repositories.advance(session, repository_id, "ready")
             return f"{past.full_name} has no label to learn ({reason})"
     if pinned is not None and reason in AUTOMATIC and not waiting.rows:
         return f"{past.full_name} was rolled back to version {pinned.version}, and not taught since"

@@ -40,7 +40,7 @@ def read_history(context: Context, *, repository_id: int) -> str:
         row = served(session, repository_id)
         full_name, installation_id, cursor = row.full_name, row.installation_id, row.history_cursor
         if row.head_id is None:
-            repositories.set_status(session, repository_id, "learning")
+            repositories.advance(session, repository_id, "learning")
     client = context.client(installation_id)
     found = client.labels(full_name)
     with context.database.session() as session:

@@ -80,7 +80,7 @@ def settle(
             report=_report(attempt),
             seconds=seconds,
         )
-        repositories.set_status(session, repository_id, "ready")
+        repositories.advance(session, repository_id, "ready")
         touched.take(session, waiting)
         _go_on(session, repository_id)
         heads.prune(session, repository_id)

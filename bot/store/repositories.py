@@ -60,6 +60,16 @@ def set_status(session: Session, repository_id: int, status: Status) -> None:
     _set(session, repository_id, status=status)
 
 
+def advance(session: Session, repository_id: int, status: Literal["learning", "ready"]) -> None:
+    """How far learning came. Whoever was paused or removed meanwhile stays so."""
+    session.execute(
+        update(Repository)
+        .where(Repository.id == repository_id, Repository.status.not_in(["paused", "removed"]))
+        .values(status=status)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
 def save_rules(
     session: Session,
     repository_id: int,

@@ -191,3 +191,15 @@ def test_neighbours_stay_in_their_repository(session: Session, issue: int) -> No
     one = np.ones(2, np.float32)
     vectors.save(session, [(issue, one), (secret, one)], **KEY)
     assert nearest_labelled(session, issue, "bug", **KEY) == []
+
+
+@pytest.mark.parametrize("status", ["paused", "removed"])
+def test_learning_that_ends_does_not_end_a_pause(
+    session: Session, repository: int, status: str
+) -> None:
+    repositories.advance(session, repository, "ready")
+    repositories.set_status(session, repository, status)  # type: ignore[arg-type]
+    repositories.advance(session, repository, "ready")
+    found = repositories.get(session, repository)
+    assert found is not None
+    assert found.status == status
