@@ -67,6 +67,15 @@ class Settings(BaseSettings):
         default=(),
         description="Comma-separated tokens that let GPU boxes fetch retraining runs; no such door if unset",
     )
+    retrain_cron: str = Field(
+        default="23 4 * * 0",
+        description="When `labelwright-train schedule` retrains, as a cron line (UTC)",
+    )
+    retrain_after: int = Field(
+        default=500,
+        ge=0,
+        description="New corrections that are worth a run before that; 0: only the clock counts",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Log level"
     )

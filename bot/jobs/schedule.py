@@ -7,10 +7,11 @@ time missed while none ran is made up for once, at start.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Protocol
 
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -40,13 +41,21 @@ class Reach:
     write_interval: float
 
 
+class HasDatabase(Protocol):
+    """What due times are claimed in."""
+
+    @property
+    def database(self) -> Database: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """A named piece of work and its due times (UTC)."""
 
     name: str
     trigger: CronTrigger
-    run: Callable[[Reach], str]
+    run: Callable[[Any], str]
+    """Gets what `fire_due` got, says what came of it."""
 
 
 def redeliver(reach: Reach) -> str:
@@ -133,11 +142,14 @@ SCHEDULES = (
 )
 
 
-def run_schedules(reach: Reach) -> None:
-    """Make up for what was missed, then run by the clock until stopped."""
-    scheduler = BlockingScheduler(timezone=UTC)
+def run_schedules(
+    reach: HasDatabase, schedules: Sequence[Schedule] = SCHEDULES, *, at_once: int = 10
+) -> None:
+    """Make up for what was missed, then run by the clock, so many `at_once`, until stopped."""
+    pool = {"default": {"type": "threadpool", "max_workers": at_once}}
+    scheduler = BlockingScheduler(timezone=UTC, executors=pool)
     started = datetime.now(UTC)
-    for schedule in SCHEDULES:
+    for schedule in schedules:
         fire_due(reach, schedule, now=started)
         scheduler.add_job(
             lambda schedule=schedule: fire_due(
@@ -152,7 +164,7 @@ def run_schedules(reach: Reach) -> None:
 
 
 def fire_due(
-    reach: Reach, schedule: Schedule, *, now: datetime, started: datetime | None = None
+    reach: HasDatabase, schedule: Schedule, *, now: datetime, started: datetime | None = None
 ) -> bool:
     """Run the latest due time that nobody claimed yet; older ones are made up for by it.
 

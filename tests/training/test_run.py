@@ -1,0 +1,247 @@
+"""A retraining from the store to its verdict: real steps on a tiny encoder, every ending on record."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete
+
+from bot.classify.build import build_bundle
+from bot.classify.bundle import read_bundle
+from bot.errors import LabelwrightError, UserError
+from bot.jobs.schedule import fire_due
+from bot.store import runs
+from bot.store.engine import Database
+from bot.store.tables import Issue, Run
+from tests.training.test_cut_store import NOW, fill
+from tests.training.tiny import tiny_recipe
+from training import run as run_module
+from training.fit import run as fit_run
+from training.gate import Verdict
+from training.launch import FitFailed, OnProgress, Work
+from training.recipe import Recipe
+from training.recipe_file import read_recipe
+from training.run import House, begin, go_on
+from training.schedule import Retraining, new_corrections, schedules
+
+
+@dataclass
+class Here:
+    """The real fit, in this process: torchrun is tested elsewhere."""
+
+    fits: int = 0
+    breaks: int = 0
+
+    def fit(self, work: Work, *, on_progress: OnProgress) -> None:
+        on_progress({"step": 0})
+        if self.breaks:
+            self.breaks -= 1
+            raise FitFailed("the loss became nan in step 3")
+        self.fits += 1
+        fit_run.run(
+            fit_run.Job(
+                recipe=read_recipe(work.recipe),
+                snapshot=work.snapshot,
+                out=work.out,
+                tracker="none",
+            )
+        )
+
+
+@dataclass
+class Promoted:
+    """Remembers what it was asked to promote."""
+
+    asked: list[tuple[Path, int]]
+
+    def __call__(self, bundle: Path, run_id: int) -> str:
+        self.asked.append((bundle, run_id))
+        return "It is being rolled out."
+
+
+@pytest.fixture(scope="module")
+def champion(tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("champion") / "bundle"
+    build_bundle(tiny_weights, out)
+    return out
+
+
+@pytest.fixture
+def recipe(tiny_weights: Path) -> Recipe:
+    return tiny_recipe(encoder=str(tiny_weights), epochs=1, min_steps=3, held_out_parts=0)
+
+
+@pytest.fixture
+def here() -> Here:
+    return Here()
+
+
+@pytest.fixture
+def promoted() -> Promoted:
+    return Promoted([])
+
+
+@pytest.fixture
+def house(
+    database: Database, tmp_path: Path, champion: Path, here: Here, promoted: Promoted
+) -> House:
+    with database.session() as session:
+        fill(session, count=120)
+    return House(
+        database=database,
+        directory=tmp_path / "runs",
+        champion=champion,
+        settling=timedelta(days=7),
+        launcher="local",
+        launch=lambda run_id: here,
+        promote=promoted,
+        backend="fp32",
+    )
+
+
+def row(house: House, run_id: int) -> Run:
+    with house.database.session() as session:
+        found = runs.get(session, run_id)
+        session.expunge(found)
+        return found
+
+
+def silent(told: Mapping[str, Any]) -> None:
+    """Nobody watches."""
+
+
+def test_a_run_ends_with_a_verdict_and_all_its_files(
+    house: House, recipe: Recipe, here: Here, promoted: Promoted
+) -> None:
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    outcome = go_on(house, run_id, on_progress=silent)
+    kept = row(house, run_id)
+    assert (kept.status, kept.outcome, kept.reason) == ("kept", outcome, "weekly")
+    assert "The champion stays" in outcome
+    assert promoted.asked == []
+    assert kept.report["snapshot"] == kept.snapshot
+    directory = Path(kept.directory)
+    assert read_bundle(directory / "bundle").manifest.lineage["snapshot"] == kept.snapshot
+    assert (directory / "report" / "report.html").is_file()
+    assert (directory / "report" / "model-card.md").is_file()
+    assert go_on(house, run_id, on_progress=silent) == outcome
+    assert here.fits == 1
+
+
+def test_a_run_that_was_stopped_goes_on_after_its_fit(
+    house: House, recipe: Recipe, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    with monkeypatch.context() as power:
+        power.setattr(run_module, "evaluate", _stop)
+        with pytest.raises(KeyboardInterrupt):
+            go_on(house, run_id, on_progress=silent)
+    assert row(house, run_id).status == "fitted"
+    go_on(house, run_id, on_progress=silent)
+    assert (row(house, run_id).status, here.fits) == ("kept", 1)
+
+
+def _stop(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_wins_is_promoted(
+    house: House, recipe: Recipe, promoted: Promoted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gate has tests of its own; here it says yes."""
+    yes = Verdict(True, ("The challenger is promoted: it is better.",), 0.01, tried=True)
+    monkeypatch.setattr(run_module, "judge", lambda case, past: yes)
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    outcome = go_on(house, run_id, on_progress=silent)
+    ((bundle, promoted_id),) = promoted.asked
+    assert (promoted_id, row(house, run_id).status) == (run_id, "promoted")
+    assert read_bundle(bundle).manifest.bundle_id
+    assert outcome == "The challenger is promoted: it is better. It is being rolled out."
+
+
+def test_a_failed_fit_is_a_row_and_an_alert(
+    house: House, recipe: Recipe, here: Here, caplog: pytest.LogCaptureFixture
+) -> None:
+    here.breaks = 1
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    with caplog.at_level(logging.ERROR), pytest.raises(FitFailed):
+        go_on(house, run_id, on_progress=silent)
+    failed = row(house, run_id)
+    assert (failed.status, failed.outcome) == ("failed", "the loss became nan in step 3")
+    assert "the loss became nan" in caplog.text
+
+
+@pytest.mark.parametrize("what", ["bundle", "snapshot"])
+def test_a_spoilt_file_fails_the_run_and_changes_nothing_that_serves(
+    house: House,
+    recipe: Recipe,
+    promoted: Promoted,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    directory = Path(row(house, run_id).directory)
+    if what == "snapshot":
+        (directory / "snapshot" / "issues.parquet").write_bytes(b"PAR1")
+    else:
+        spoil = _spoiling(house.champion, directory)
+        house = replace(house, champion=spoil)
+    with pytest.raises(LabelwrightError):
+        go_on(house, run_id, on_progress=silent)
+    assert row(house, run_id).status == "failed"
+    assert promoted.asked == []
+
+
+def _spoiling(champion: Path, directory: Path) -> Path:
+    copy = Path(shutil.copytree(champion, directory / "spoilt"))
+    (copy / "model.fp32.onnx").write_bytes(b"cut short")
+    return copy
+
+
+def test_two_machines_do_not_fit_the_same_run(house: House, recipe: Recipe) -> None:
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    with house.database.session() as session:
+        assert runs.lease(session, launcher="local", by="another", run_id=run_id)
+    with pytest.raises(UserError, match="being fitted by another"):
+        go_on(house, run_id, on_progress=silent)
+
+
+def test_nothing_to_learn_from_is_said_and_leaves_no_run(
+    house: House, recipe: Recipe, database: Database
+) -> None:
+    with database.session() as session:
+        session.execute(delete(Issue))
+    with pytest.raises(UserError):
+        begin(house, recipe=recipe, reason="weekly")
+    with database.session() as session:
+        assert runs.newest(session) == []
+
+
+def test_due_times_retrain_and_corrections_have_to_be_enough(
+    house: House, database: Database
+) -> None:
+    began: list[str] = []
+
+    def retrain(reason: str) -> str:
+        began.append(reason)
+        return "done"
+
+    clock, corrected = schedules("23 4 * * 0", after=5)
+    retraining = Retraining(database, retrain, 5)
+    monday = NOW + timedelta(days=7)
+    assert fire_due(retraining, clock, now=monday, started=NOW)
+    assert not fire_due(retraining, clock, now=monday, started=NOW)
+    assert began == ["by the clock"]
+    assert new_corrections(database) == 0
+    assert fire_due(retraining, corrected, now=monday, started=NOW)
+    assert began == ["by the clock"]
+    assert [one.name for one in schedules("23 4 * * 0", after=0)] == ["retrain"]
+    with pytest.raises(UserError, match="'weekly' is no cron line"):
+        schedules("weekly", after=0)

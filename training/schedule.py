@@ -1,0 +1,69 @@
+"""When to retrain: by the clock, and when the maintainers have corrected enough since the last run.
+
+Any number of schedulers may run; one starts the run. A due time missed while none ran is made up for once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from apscheduler.triggers.cron import CronTrigger
+
+from bot.errors import UserError
+from bot.jobs.schedule import Schedule
+from bot.store import corrections, repositories, runs
+from bot.store.engine import Database
+
+log = logging.getLogger(__name__)
+
+LOOK = CronTrigger(minute=29, timezone=UTC)
+"""When new corrections are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """What due times call. `retrain`: begins a run for a reason and brings it to its end."""
+
+    database: Database
+    retrain: Callable[[str], str]
+    after: int
+    """Corrections since the last run that are worth another; 0: only the clock counts."""
+
+    def weekly(self) -> str:
+        return self.retrain("by the clock")
+
+    def corrected(self) -> str:
+        found = new_corrections(self.database)
+        if found < self.after:
+            return f"{found} new corrections; {self.after} are worth a run"
+        return self.retrain(f"{found} new corrections")
+
+
+def schedules(cron: str, *, after: int) -> list[Schedule]:
+    """The due times; UserError for a cron line that is none."""
+    try:
+        trigger = CronTrigger.from_crontab(cron, timezone=UTC)
+    except ValueError as error:
+        raise UserError(
+            f"LABELWRIGHT_RETRAIN_CRON: {cron!r} is no cron line ({error}); "
+            "five fields, as in '23 4 * * 0' for Sundays."
+        ) from None
+    found = [Schedule("retrain", trigger, Retraining.weekly)]
+    if after:
+        found.append(Schedule("retrain-after-corrections", LOOK, Retraining.corrected))
+    return found
+
+
+def new_corrections(database: Database) -> int:
+    """Of all repositories, since the newest run began; since ever where there was none."""
+    with database.session() as session:
+        newest = runs.newest(session, limit=1)
+        since = newest[0].created_at if newest else datetime.min.replace(tzinfo=UTC)
+        return sum(
+            correction.at > since
+            for row in repositories.all_active(session)
+            for correction in corrections.of_repository(session, row.id)
+        )
