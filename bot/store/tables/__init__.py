@@ -1,6 +1,7 @@
 """The tables, as SQLAlchemy models. Shapes only: what is done with them lives in one module per noun."""
 
 from bot.store.tables.answers import Answer, Asked, Notice, Poll
+from bot.store.tables.bundles import Bundle
 from bot.store.tables.github import Installation, Issue, Label, LabelEvent, Repository
 from bot.store.tables.learning import Refit, Touched
 from bot.store.tables.model import Decision, Head, Vector
@@ -18,6 +19,7 @@ from bot.store.tables.work import (
 __all__ = [
     "Answer",
     "Asked",
+    "Bundle",
     "Decision",
     "Delivery",
     "Effect",
