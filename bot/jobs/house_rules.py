@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from bot.core.rules import Rules, parse_rules
@@ -18,6 +20,10 @@ log = logging.getLogger(__name__)
 
 FRESH = timedelta(minutes=5)
 """How long rules are trusted without asking; a push to the file shortens it to nothing."""
+MODE = re.compile(
+    r"""^mode[ \t]*:[ \t]*["']?(dry-run|suggest|apply)["']?[ \t]*(?:#.*)?$""", re.MULTILINE
+)
+LOUDNESS: Mapping[str, int] = {"dry-run": 0, "suggest": 1, "apply": 2}
 
 
 def current_rules(
@@ -39,10 +45,19 @@ def current_rules(
     error = error or _error_of(new_text)
     if error is not None:
         log.warning("%s: the rules cannot be used, the last good ones stay: %s", full_name, error)
-        new_text = text or ""
+        new_text = quieter(text or "", broken=found.text if found is not None else "")
     with context.database.session() as session:
         repositories.save_rules(session, repository_id, text=new_text, etag=new_etag, error=error)
     return parse_rules(new_text)
+
+
+def quieter(last_good: str, *, broken: str) -> str:
+    """The last good rules, in the quieter mode that a broken file asks for: who wrote `mode: dry-run`
+    beside a typo must not find labels on issues."""
+    asked = MODE.search(broken)
+    if asked is None or LOUDNESS[asked[1]] >= LOUDNESS[parse_rules(last_good).mode]:
+        return last_good
+    return f"{MODE.sub('', last_good).strip()}\nmode: {asked[1]}\n".lstrip()
 
 
 def _read(

@@ -149,6 +149,20 @@ def test_rules_broken_from_the_start_mean_the_defaults(stack: Stack) -> None:
     assert repo.labels(repo.open()) == {}
 
 
+def test_a_dry_run_with_a_slip_of_the_pen_is_a_dry_run(stack: Stack) -> None:
+    repo = stack.repository(rules="mode: dry-run\nlabels:\n  bug: {treshold: 0.01}\n")
+    before = len(stack.sandbox.requests)
+    assert repo.labels(repo.open()) == {}
+    assert not [
+        one
+        for one in list(stack.sandbox.requests)[before:]
+        if one.method != "GET" and not one.path.endswith("/access_tokens")
+    ]
+    assert "treshold" in (repo.row().rules_error or "")
+    repo.write_rules(EAGER)
+    assert repo.labels(repo.open()) == {"bug": US}
+
+
 def test_rules_that_are_no_text_keep_the_last_good_ones(stack: Stack) -> None:
     repo = stack.repository(rules=EAGER)
     with stack.sandbox.state.lock:
