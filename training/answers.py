@@ -1,6 +1,6 @@
 """What a trained model's scores of test issues are worth, as plain data.
 
-Thresholds and the cut come from what the model showed on training issues that it had not seen.
+Thresholds and cuts come from what the model showed on training issues that it had not seen.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from training.held_out import HeldOut
 from training.measure import (
     DEFAULT_THRESHOLD,
     Promise,
-    at_cut,
+    at_cuts,
     best_thresholds,
-    choose_cut,
+    choose_cuts,
     decide_labels,
     f1_of,
     hindsight_coverage,
+    no_promise,
 )
 from training.model import Scorer
 from training.stacking import Floats64
@@ -42,7 +43,8 @@ def answer_of(
     predicted = decide_labels(found, thresholds, single=single)
     answer: dict[str, Any] = {
         "f1": asdict(f1_of(predicted, known, labels)),
-        "promise": at_cut(found, known, promise, single=single),
+        "promise": at_cuts(found, known, promise, single=single),
+        "cuts": {x: float(c) for x, c in zip(labels, promise.cuts, strict=True) if c < np.inf},
         "hindsight_coverage": hindsight_coverage(found, known, target=target, single=single),
     }
     if not single:
@@ -94,11 +96,18 @@ def _carried(space: LabelSpace, issues: Sequence[FiledIssue]) -> np.ndarray:
 
 
 def _choose(scorer: Scorer, *, repo: str | None, target: float) -> tuple[Promise, Floats64]:
-    """The cut on everything that was shown, thresholds on what was shown of the repository."""
+    """Cuts on everything that was shown, thresholds on what was shown of the repository."""
     space, shown = scorer.space, scorer.held_out
     if shown is None:
-        return Promise(target, None), np.full(len(space.labels), DEFAULT_THRESHOLD)
-    promise = choose_cut(shown.probabilities, shown.known, target=target, single=space.single)
+        return no_promise(target, len(space.labels)), np.full(len(space.labels), DEFAULT_THRESHOLD)
+    promise = choose_cuts(
+        shown.probabilities,
+        shown.known,
+        shown.fold,
+        space.labels,
+        target=target,
+        single=space.single,
+    )
     rows = _rows_of(space, shown, repo)
     return promise, best_thresholds(shown.probabilities[rows], shown.known[rows])
 

@@ -41,6 +41,8 @@ class HeldOut:
     probabilities: Floats64
     known: KnownPairs
     repo: Ints
+    fold: Ints
+    """Issues of one fold were scored by one stack, which had not seen them."""
 
 
 @dataclass(frozen=True, slots=True)

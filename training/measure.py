@@ -7,12 +7,12 @@ choose thresholds or cuts on what it measures.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.classify import cuts
+from bot.classify import promise
 from bot.core.evidence import KnownPairs
 from bot.core.measure import measure
 from training.stacking import Floats64
@@ -90,29 +90,43 @@ def _best_threshold(probabilities: Floats64, known: NDArray[np.int8]) -> tuple[f
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """The cut above which labels are applied, and the precision it is meant to keep."""
+    """The cuts [L] from which on labels are applied, and the precision they are meant to keep."""
 
     target: float
-    cut: float | None
-    """None: nowhere in the training data was the precision sure enough."""
+    cuts: Floats64
+    """Infinite: nowhere in the training data was the precision sure enough."""
 
 
-def choose_cut(
-    probabilities: Floats64, known: KnownPairs, *, target: float, single: bool
+def no_promise(target: float, labels: int) -> Promise:
+    """Nothing is applied."""
+    return Promise(target, np.full(labels, np.inf))
+
+
+def choose_cuts(
+    probabilities: Floats64,
+    known: KnownPairs,
+    fold: NDArray[np.int64],
+    labels: tuple[str, ...],
+    *,
+    target: float,
+    single: bool,
 ) -> Promise:
-    """The lowest cut at which held-out issues keep the target at confidence .95 (the bot's own test)."""
-    offered = _offered(probabilities, single=single) & (known != 0)
-    passed = cuts.choose_cut(probabilities[offered], known[offered] > 0, target=target, delta=DELTA)
-    return Promise(target, passed.cut if passed else None)
+    """What the bot would apply, had it scored these issues: its own tests, at confidence .95. `fold`:
+    labels are trusted on one by their record on the others."""
+    scored = promise.Scored(probabilities, known, fold.astype(np.int32))
+    made = promise.make_promise(
+        scored, known, labels, exclusive=[labels] if single else [], target=target, delta=DELTA
+    )
+    cuts = [np.inf if cut.apply_at is None else cut.apply_at for cut in made.cuts]
+    return Promise(target, np.array(cuts))
 
 
-def at_cut(
-    probabilities: Floats64, known: KnownPairs, promise: Promise, *, single: bool
+def at_cuts(
+    probabilities: Floats64, known: KnownPairs, made: Promise, *, single: bool
 ) -> dict[str, float | None]:
-    """What applying at the cut gives: precision, worst case, unknown share, coverage, label recall."""
-    cut = promise.cut if promise.cut is not None else np.inf
-    applied = _offered(probabilities, single=single) & (probabilities >= cut)
-    return {**asdict(promise), **measure(applied, known).as_dict()}
+    """What applying gives: precision, worst case, unknown share, coverage, label recall."""
+    applied = _offered(probabilities, single=single) & (probabilities >= made.cuts)
+    return {"target": made.target, **measure(applied, known).as_dict()}
 
 
 def hindsight_coverage(

@@ -22,7 +22,7 @@ from training.held_out import HeldOut, Plan, plan_encoders, rows_of, sample_rows
 from training.hierarchy import Floats
 from training.network import Network, open_tokenizer
 from training.recipe import Recipe
-from training.sides import VectorSide, fit_vectors, network_log_odds
+from training.sides import network_log_odds
 from training.stacking import Floats64, Stack, cross_probabilities, fit_stack, fixed_stack
 from training.task import Bools, Ints, LabelSpace, Task
 from training.words import WordSide, fit_words
@@ -30,7 +30,7 @@ from training.words import WordSide, fit_words
 OnProgress = Callable[[str, int, int, float], None]
 """Called with (what is being done, steps done, steps in all, loss)."""
 
-SIDES = 3
+SIDES = 2
 STACK_FOLDS = 5
 
 
@@ -50,10 +50,9 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sided:
-    """A tuned encoder with both heads on its vectors, and words: each gives log-odds per label."""
+    """A tuned encoder with its head, and words: each gives log-odds per label."""
 
     network: Network
-    vectors: VectorSide
     words: WordSide
     recipe: Recipe
     device: Device
@@ -62,14 +61,11 @@ class Sided:
     def log_odds(
         self, issues: Sequence[FiledIssue], *, repo: Ints, allowed: Bools, single: bool
     ) -> Floats:
-        """[3, n, L]: network, vectors, words."""
-        vectors = encode(
-            self.network, tokens_of(issues, self.recipe, self.base), device=self.device
-        )
-        own = network_log_odds(head_logits(self.network, vectors), allowed=allowed, single=single)
-        return np.stack(
-            [own, self.vectors.log_odds(vectors, repo), self.words.log_odds(issues, repo)]
-        )
+        """[2, n, L]: network, words."""
+        tokens = tokens_of(issues, self.recipe, self.base)
+        logits = head_logits(self.network, encode(self.network, tokens, device=self.device))
+        own = network_log_odds(logits, allowed=allowed, single=single)
+        return np.stack([own, self.words.log_odds(issues, repo)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,7 @@ class _Trainer:
     on_progress: OnProgress | None
 
     def train(self, task: Task, rows: Ints, *, what: str, number: int) -> Sided:
-        """Words learn from all rows, the encoder and its heads from as many as there is time for."""
+        """Words learn from all rows, the encoder from as many as there is time for."""
         seed = self.seed * 1000 + number
         most = max(self.recipe.max_passes, 1)
         seen = task.take(sample_rows(rows, task.known[rows], most=most, seed=seed))
@@ -111,14 +107,9 @@ class _Trainer:
             base=self.base,
             on_step=self._reports(f"encoder {what}"),
         )
-        self._tell(f"heads {what}")
-        vectors = encode(
-            network, tokens_of(seen.issues, self.recipe, self.base), device=self.device
-        )
+        self._tell(f"words {what}")
         words = fit_words(task.take(rows))
-        return Sided(
-            network, fit_vectors(vectors, seen), words, self.recipe, self.device, self.base
-        )
+        return Sided(network, words, self.recipe, self.device, self.base)
 
     def _tell(self, what: str) -> None:
         if self.on_progress is not None:
@@ -161,7 +152,7 @@ class _Shown:
             allowed=seen.space.allowed(seen.repo),
             single=seen.space.single,
         )
-        return fit_stack(told, seen.known), HeldOut(found, seen.known, seen.repo)
+        return fit_stack(told, seen.known), HeldOut(found, seen.known, seen.repo, fold)
 
 
 def train_model(

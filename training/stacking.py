@@ -23,8 +23,8 @@ STIFFNESS = 3.0
 """Penalty that holds the slopes of all labels together to `FIXED`."""
 OWN_STIFFNESS = 30.0
 """Penalty that holds a label's slopes to those of all labels."""
-FIXED = np.array([[0.5], [0.3], [0.8]], dtype=np.float32)
-"""Slopes of network, vectors and words where no issue can be spared to learn them."""
+FIXED = np.array([[0.5], [0.8]], dtype=np.float32)
+"""Slopes of network and words where no issue can be spared to learn them."""
 
 
 @dataclass(frozen=True, slots=True)

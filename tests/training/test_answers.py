@@ -62,7 +62,7 @@ def test_thresholds_are_the_repositorys_own_where_it_has_shown_enough() -> None:
     repo = np.repeat([0, 1, 2], [200, 200, 10])
     known = np.where(rng.random((410, 3)) < 0.5, 1, -1).astype(np.int8)
     level = np.array([0.2, 0.7, 0.4])[repo][:, None]
-    shown = HeldOut(level + 0.1 * (known > 0) + rng.random(known.shape) * 0.01, known, repo)
+    shown = HeldOut(level + 0.1 * (known > 0) + rng.random(known.shape) * 0.01, known, repo, repo)
     scorer = Fixed(space, shown, (0.25, 0.25, 0.25))
     first, second, few, new, every = (
         answer_of(scorer, [issue("a", "x"), issue("a", "y")], repo=name, target=0.9)["thresholds"]
@@ -76,7 +76,7 @@ def test_thresholds_are_the_repositorys_own_where_it_has_shown_enough() -> None:
 def test_without_held_out_issues_nothing_is_promised() -> None:
     scorer = Fixed(SINGLE, None, (0.9, 0.1))
     answer = answer_of(scorer, [issue("a", "bug"), issue("a", "docs")], repo=None, target=0.9)
-    assert answer["promise"]["cut"] is None
+    assert answer["cuts"] == {}
     assert answer["promise"]["coverage"] == 0
     assert answer["f1"]["micro"] == pytest.approx(0.5)
 

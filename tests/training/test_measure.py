@@ -6,12 +6,13 @@ from sklearn.metrics import f1_score
 
 from training.measure import (
     Promise,
-    at_cut,
+    at_cuts,
     best_thresholds,
-    choose_cut,
+    choose_cuts,
     decide_labels,
     f1_of,
     hindsight_coverage,
+    no_promise,
 )
 
 
@@ -62,29 +63,43 @@ def test_a_label_without_positives_gets_the_common_threshold() -> None:
     assert first != second
 
 
-def test_the_cut_keeps_its_promise_on_fresh_issues() -> None:
-    probabilities, known = drawn(4000, 1)
+def test_the_cuts_keep_their_promise_on_fresh_issues() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.beta(0.3, 0.3, (4000, 1))
+    known = np.where(rng.random((4000, 1)) < probabilities, 1, -1).astype(np.int8)
     probabilities, fresh = probabilities[:2000], (probabilities[2000:], known[2000:])
-    promise = choose_cut(probabilities, known[:2000], target=0.8, single=False)
-    assert promise.cut is not None
-    found = at_cut(*fresh, promise, single=False)
+    fold = np.arange(2000) % 5
+    made = choose_cuts(probabilities, known[:2000], fold, ("a",), target=0.8, single=False)
+    found = at_cuts(*fresh, made, single=False)
     assert found["precision"] is not None
     assert found["precision"] >= 0.8
     assert found["coverage"] is not None
     assert 0 < found["coverage"] <= hindsight_coverage(*fresh, target=0.8, single=False)
 
 
+def test_a_label_that_is_often_wrong_does_not_mute_the_others() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = np.full((400, 2), 0.95) + rng.random((400, 2)) * 0.04
+    known = np.where(rng.random((400, 2)) < (0.97, 0.5), 1, -1).astype(np.int8)
+    fold = np.arange(400) % 5
+    made = choose_cuts(probabilities, known, fold, ("a", "b"), target=0.9, single=False)
+    assert made.cuts[0] < 1
+    assert made.cuts[1] == np.inf
+
+
 def test_no_cut_where_evidence_is_short() -> None:
-    promise = choose_cut(np.full((5, 1), 0.99), np.ones((5, 1), np.int8), target=0.9, single=False)
-    assert promise.cut is None
-    found = at_cut(np.ones((3, 1)), np.ones((3, 1), np.int8), promise, single=False)
+    sure, right = np.full((5, 1), 0.99), np.ones((5, 1), np.int8)
+    made = choose_cuts(sure, right, np.arange(5), ("a",), target=0.9, single=False)
+    assert made.cuts.tolist() == [np.inf]
+    found = at_cuts(np.ones((3, 1)), np.ones((3, 1), np.int8), made, single=False)
     assert found["coverage"] == 0
     assert found["precision"] is None
+    assert no_promise(0.9, 1).cuts.tolist() == [np.inf]
 
 
 def test_single_label_data_offer_one_label_each() -> None:
     probabilities = np.array([[0.5, 0.45, 0.05]])
     known = np.array([[1, -1, -1]], dtype=np.int8)
-    found = at_cut(probabilities, known, Promise(0.9, 0.4), single=True)
+    found = at_cuts(probabilities, known, Promise(0.9, np.full(3, 0.4)), single=True)
     assert found["right"] == 1
     assert found["wrong"] == 0

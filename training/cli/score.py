@@ -131,7 +131,7 @@ def _notes(answer: dict[str, Any]) -> list[str]:
     asked, runs = answer["question"], answer["runs"]
     seconds = sum(run["train_seconds"] for run in runs) / len(runs)
     notes = [f"trained in {seconds:.0f} s on {answer['machine']['device']}, mean of {len(runs)}"]
-    unsure = sum(run["overall"]["promise"].get("cut") is None for run in runs)
+    unsure = sum(not run["overall"]["cuts"] for run in runs)
     if unsure:
         notes.append(
             f"In {unsure} of {len(runs)} runs the training issues do not show that any cut keeps a "
