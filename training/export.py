@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.classify.build import build_bundle
+from bot.classify.build import MAX_TOKENS, build_bundle
 from bot.classify.bundle import MODELS, Backend, Bundle, publishing, write_manifest
 from bot.classify.samples import SAMPLES
 from bot.classify.session import open_session, open_tokenizer, token_ids
@@ -31,20 +31,26 @@ class Parity:
 
 
 def export_bundle(
-    encoder: Path, out: Path, *, lineage: Mapping[str, str] | None = None
+    encoder: Path,
+    out: Path,
+    *,
+    lineage: Mapping[str, str] | None = None,
+    name: str | None = None,
+    max_tokens: int = MAX_TOKENS,
 ) -> tuple[Bundle, tuple[Parity, ...]]:
     """The bundle of the encoder in a fit's `encoder/` directory, at `out` whole or not at all.
 
-    `lineage`: where it comes from (snapshot, recipe, parent), added to what the weights tell.
+    `lineage`: where it comes from (snapshot, recipe, parent), added to what the weights tell. `name`: in
+    place of what the directory tells. `max_tokens`: texts are cut there, or where the model says, if lower.
 
     Raises:
         UserError: the encoder is broken or of another architecture, or a graph disagrees with torch.
     """
     with publishing(out) as directory:
-        bundle = build_bundle(encoder, directory)
+        bundle = build_bundle(encoder, directory, max_tokens=max_tokens)
         parity = check_parity(bundle, _torch_vectors(encoder, bundle.manifest.max_tokens))
         kept = {**bundle.manifest.lineage, **(lineage or {})}
-        manifest = replace(bundle.manifest, lineage=kept)
+        manifest = replace(bundle.manifest, lineage=kept, name=name or bundle.manifest.name)
         write_manifest(directory, manifest)
     return Bundle(out, manifest), parity
 

@@ -8,7 +8,7 @@ import signal
 
 import typer
 
-from training.cli import evaluate, fit, lab, score, snapshot
+from training.cli import evaluate, fit, lab, run, score, setfit, snapshot
 
 app = typer.Typer(
     help="Retrains the encoder on what the maintainers taught.",
@@ -40,3 +40,9 @@ app.command()(fit.agent)
 app.command()(snapshot.snapshot)
 app.command()(evaluate.export)
 app.command()(evaluate.evaluate)
+app.command()(run.run)
+app.command()(run.runs)
+app.command()(run.schedule)
+app.command()(setfit.import_setfit)
+app.command()(setfit.export_setfit)
+app.command()(setfit.predict)
