@@ -94,7 +94,13 @@ class Settings(BaseSettings):
 
     @property
     def bundle_dir(self) -> Path:
-        return self.bundle or self.data_dir / "bundles" / "base"
+        """What serves while no bundle was ever promoted."""
+        return self.bundle or self.bundles_dir / "base"
+
+    @property
+    def bundles_dir(self) -> Path:
+        """Where bundles live; every worker reaches it by this path."""
+        return self.data_dir / "bundles"
 
     @property
     def training_dir(self) -> Path:

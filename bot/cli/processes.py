@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import ExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bot.cli.terminal import console, open_store, polite_errors, start
 from bot.errors import UserError
+
+if TYPE_CHECKING:
+    from bot.jobs.context import Context
+    from bot.jobs.worker import Serving
 
 
 def up() -> None:
@@ -55,7 +61,7 @@ def worker() -> None:
     """Run a worker: takes jobs from the queue, any number of them on any number of machines."""
     from bot.jobs.context import open_context
     from bot.jobs.tasks import TASKS
-    from bot.jobs.worker import Serving, run_worker
+    from bot.jobs.worker import run_worker
 
     with polite_errors():
         settings = start()
@@ -65,8 +71,20 @@ def worker() -> None:
                 database,
                 {name: partial(task, context) for name, task in TASKS.items()},
                 concurrency=settings.worker_concurrency,
-                serving=lambda: Serving(context.encoder.bundle_id, context.encoder.backend),
+                serving=partial(_serving, context),
             )
+
+
+def _serving(context: Context) -> Serving | None:
+    """What this worker tells the others that it serves; nothing where it cannot open the champion."""
+    from bot.jobs.worker import Serving
+
+    try:
+        encoder = context.encoder
+    except UserError as error:
+        logging.getLogger(__name__).error("the champion cannot be opened: %s", error)
+        return None
+    return Serving(encoder.bundle_id, encoder.backend)
 
 
 def schedule() -> None:

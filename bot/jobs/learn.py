@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.classify.choices import Earlier, choice_after, heed_practice
+from bot.classify.encoder import Encoder
 from bot.classify.expectation import Expectation
 from bot.classify.head import DELTA, Head, fit_head
 from bot.classify.history import History
@@ -22,15 +23,16 @@ from bot.core.label_text import label_text
 from bot.core.text import issue_text
 from bot.core.types import IssueText
 from bot.jobs import past as pasts
-from bot.jobs.context import Context
+from bot.jobs.context import Context, key_of
 from bot.jobs.past import Past
 from bot.jobs.practice import Evidence, read_evidence
 from bot.jobs.requests import AUTOMATIC
 from bot.jobs.served import served
 from bot.jobs.standing import measure_standing
 from bot.jobs.swap import Attempt, serving_head, settle
-from bot.store import heads, refits, repositories, standings, touched, vectors
+from bot.store import bundles, heads, refits, repositories, standings, touched, vectors
 from bot.store.issues import StoredIssue
+from bot.store.tables import Head as StoredHead
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +40,11 @@ EMBED_AT_ONCE = 64
 """Issues embedded between two commits, so that a stop loses little."""
 
 
-def learn_repository(context: Context, *, repository_id: int, reason: str) -> str:
-    """Fit, try, store and activate the head of a repository from everything known of it."""
+def learn_repository(
+    context: Context, *, repository_id: int, reason: str, bundle: str | None = None
+) -> str:
+    """Fit, try, store and activate the head of a repository from everything known of it, on the vectors
+    of `bundle`, or of whichever serves it now."""
     began = time.perf_counter()
     with context.database.session() as session:
         past = pasts.read_past(session, repository_id)
@@ -51,20 +56,23 @@ def learn_repository(context: Context, *, repository_id: int, reason: str) -> st
             return f"{past.full_name} has no label to learn ({reason})"
     if pinned is not None and reason in AUTOMATIC and not waiting.rows:
         return f"{past.full_name} was rolled back to version {pinned.version}, and not taught since"
-    old = serving_head(context, repository_id)
-    new, history, lessons = _fit(context, repository_id, past, old=old.head if old else None)
-    trial = _try(old.head if old else None, new, history=history, lessons=lessons)
+    serving = serving_head(context, repository_id)
+    encoder = _encoder(context, bundle, found)
+    old = serving.head if serving and serving.encoder is encoder else None
+    new, history, lessons = _fit(context, encoder, repository_id, past, old=old)
+    trial = _try(old, new, history=history, lessons=lessons)
     attempt = Attempt(
         kind="whole",
         labels=new.labels,
         head=new,
+        encoder=encoder,
         objection=_objection(trial, target=new.target),
         reason=reason,
         trial=trial,
         found=found,
         began=began,
     )
-    verdict = settle(context, repository_id, attempt, before=old, waiting=waiting)
+    verdict = settle(context, repository_id, attempt, waiting=waiting)
     with context.database.session() as session:
         settling = timedelta(days=context.settling_days)
         figures = measure_standing(session, repository_id, settling=settling)
@@ -73,12 +81,23 @@ def learn_repository(context: Context, *, repository_id: int, reason: str) -> st
     return f"learned {counts} of {past.full_name} ({reason}): {verdict}"
 
 
+def _encoder(context: Context, bundle: str | None, head_id: int | None) -> Encoder:
+    """While a promotion runs, a repository that it has reached stays with the challenger; every other
+    one belongs to the champion."""
+    with context.database.session() as session:
+        challenger = bundles.challenger(session)
+        head = session.get(StoredHead, head_id) if head_id else None
+        if bundle is None and challenger and head and head.bundle == challenger.id:
+            bundle = challenger.id
+        return context.encoder_of(session, bundle) if bundle else context.champion(session)
+
+
 def _fit(
-    context: Context, repository_id: int, past: Past, *, old: Head | None
+    context: Context, encoder: Encoder, repository_id: int, past: Past, *, old: Head | None
 ) -> tuple[Head, History, list[Lesson]]:
     names, exclusive = past.names, past.exclusive()
     texts = [issue_text(issue.title, issue.body) for issue in past.issues]
-    matrix = _embed(context, past.issues, texts)
+    matrix = embed(context, encoder, past.issues, texts)
     settling = timedelta(days=context.settling_days)
     known = pasts.known_pairs(past, names, exclusive=exclusive, settling=settling)
     # What the old head remembers is by column: with other labels, nothing of it can be told.
@@ -101,10 +120,10 @@ def _fit(
     head = fit_head(
         history,
         past.specs,
-        label_vectors=context.encoder.encode([label_text(spec) for spec in past.specs]),
+        label_vectors=encoder.encode([label_text(spec) for spec in past.specs]),
         exclusive=exclusive,
         target=past.rules.precision,
-        earlier=_earlier(context, repository_id, past, evidence=evidence, known=known),
+        earlier=_earlier(context, encoder, repository_id, past, evidence=evidence, known=known),
         families=past.named_families,
     )
     memory = pasts.memory_of(past, lessons, names, known=known, vectors=matrix, exclusive=exclusive)
@@ -112,13 +131,19 @@ def _fit(
 
 
 def _earlier(
-    context: Context, repository_id: int, past: Past, *, evidence: Evidence, known: KnownPairs
+    context: Context,
+    encoder: Encoder,
+    repository_id: int,
+    past: Past,
+    *,
+    evidence: Evidence,
+    known: KnownPairs,
 ) -> Earlier:
     """What earlier choices of cuts proved and spent, and what practice disproved since."""
     with context.database.session() as session:
         stored = heads.active(session, repository_id)
         made = heads.choices_made(session, repository_id)
-    encoder, target = context.encoder, past.rules.precision
+    target = past.rules.precision
     before = choice_after(
         Expectation.from_dict(stored.expectation) if stored else None,
         pairs=int((known[evidence.unbiased] != 0).sum()),
@@ -155,13 +180,16 @@ def _objection(trial: Trial | None, *, target: float) -> str:
     return trial.objection
 
 
-def _embed(
-    context: Context, found: Sequence[StoredIssue], texts: Sequence[IssueText]
+def embed(
+    context: Context,
+    encoder: Encoder,
+    found: Sequence[StoredIssue],
+    texts: Sequence[IssueText],
 ) -> NDArray[np.float32]:
-    """Vectors [issues, dim] of the encoder that serves; only the missing ones are computed."""
-    matrix = np.zeros((len(found), context.encoder.dim), dtype=np.float32)
+    """Vectors [issues, dim] of the encoder; only the missing ones are computed."""
+    matrix = np.zeros((len(found), encoder.dim), dtype=np.float32)
     with context.database.session() as session:
-        kept = vectors.load(session, [issue.id for issue in found], **context.vector_key)
+        kept = vectors.load(session, [issue.id for issue in found], **key_of(encoder))
     for row, issue in enumerate(found):
         matrix[row] = kept.get(issue.id, 0.0)
     missing = [row for row, issue in enumerate(found) if issue.id not in kept]
@@ -169,9 +197,9 @@ def _embed(
     missing.sort(key=lambda row: len(texts[row].joined))
     for start in range(0, len(missing), EMBED_AT_ONCE):
         part = missing[start : start + EMBED_AT_ONCE]
-        matrix[part] = context.encoder.encode([texts[row].joined for row in part])
+        matrix[part] = encoder.encode([texts[row].joined for row in part])
         with context.database.session() as session:
             rows = [(found[row].id, matrix[row]) for row in part]
-            vectors.save(session, rows, **context.vector_key)
+            vectors.save(session, rows, **key_of(encoder))
         log.info("%d of %d issues embedded", start + len(part), len(missing))
     return matrix

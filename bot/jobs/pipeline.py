@@ -11,19 +11,31 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from bot.classify.encoder import Encoder
 from bot.core.decide import decide
 from bot.core.rules import Rules
 from bot.core.text import issue_text
 from bot.core.types import Decision, Issue
-from bot.errors import Ignore, RetryLater
+from bot.errors import Ignore, RetryLater, UserError
 from bot.jobs import applying
-from bot.jobs.context import Context
+from bot.jobs.context import Context, key_of
 from bot.jobs.house_rules import current_rules
 from bot.jobs.requests import request_learning
 from bot.jobs.served import served
-from bot.store import decisions, deliveries, issues, label_events, labels, silence, vectors
+from bot.store import (
+    bundles,
+    decisions,
+    deliveries,
+    issues,
+    label_events,
+    labels,
+    silence,
+    vectors,
+)
 from bot.store.tables import Head as StoredHead
 from bot.store.tables import Repository
 
@@ -45,6 +57,8 @@ class Target:
     full_name: str
     issue_id: int
     head_id: int
+    encoder: Encoder
+    """By whose vectors the head was fitted."""
 
 
 def label_issue(
@@ -75,7 +89,9 @@ def label_issue(
         issue = client.issue(target.full_name, filed.number)
         decided = _decide(context, target, filed=filed, issue=issue, rules=rules)
         _record(context, target, decided, rules=rules, delivery_id=delivery_id)
-    return applying.apply_pending(context, issue_id=target.issue_id)
+    outcome = applying.apply_pending(context, issue_id=target.issue_id)
+    _embed_for_the_next(context, target, filed)
+    return outcome
 
 
 def _store_issue(
@@ -84,33 +100,31 @@ def _store_issue(
     with context.database.session() as session:
         repository = served(session, repository_id)
         issue_id = issues.upsert(session, repository_id, filed, as_filed=as_filed)
-        head_id = _usable_head(context, session, repository)
-        status = repository.status
-        waited = deliveries.age(session, delivery_id) if head_id is None else 0.0
-        target = Target(
-            repository_id=repository_id,
-            installation_id=repository.installation_id,
-            full_name=repository.full_name,
-            issue_id=issue_id,
-            head_id=head_id or 0,
-        )
-    if head_id is None:
-        if status == "ready" and repository.head_id is None:
-            raise Ignore(f"{target.full_name} has no label to learn")
-        after = min(LATEST, max(SOONEST, waited / 2))
-        raise RetryLater(f"{target.full_name} is still being learned", after=after)
-    return target
+        encoder = _encoder(context, session, repository)
+        if encoder is not None and repository.head_id is not None:
+            return Target(
+                repository_id=repository_id,
+                installation_id=repository.installation_id,
+                full_name=repository.full_name,
+                issue_id=issue_id,
+                head_id=repository.head_id,
+                encoder=encoder,
+            )
+        waited = deliveries.age(session, delivery_id)
+    if repository.status == "ready" and repository.head_id is None:
+        raise Ignore(f"{repository.full_name} has no label to learn")
+    after = min(LATEST, max(SOONEST, waited / 2))
+    raise RetryLater(f"{repository.full_name} is still being learned", after=after)
 
 
-def _usable_head(context: Context, session: Session, repository: Repository) -> int | None:
-    """The serving head; None, and learning asked for, where another encoder made its vectors."""
+def _encoder(context: Context, session: Session, repository: Repository) -> Encoder | None:
+    """Of the serving head; None, and learning asked for, where its bundle is not at hand."""
     if repository.head_id is None:
         return None
-    stored = session.get_one(StoredHead, repository.head_id)
-    if (stored.bundle, stored.backend) == (context.encoder.bundle_id, context.encoder.backend):
-        return stored.id
-    request_learning(session, repository.id, reason="another encoder serves")
-    return None
+    encoder = context.encoder_for(session, session.get_one(StoredHead, repository.head_id))
+    if encoder is None:
+        request_learning(session, repository.id, reason="another encoder serves")
+    return encoder
 
 
 def _decide(
@@ -122,12 +136,8 @@ def _decide(
         available = [label.name for label in labels.active(session, target.repository_id)]
         removed = label_events.removed_by_human(session, target.issue_id)
     text = issue_text(filed.title, filed.body)
-    vector = context.encoder.encode([text.joined])
-    with context.database.session() as session:
-        stored = issues.get(session, target.issue_id)
-        # A vector is kept for the text that is kept: the one as filed, not an edit of it.
-        if stored is not None and (stored.title, stored.body) == (filed.title, filed.body):
-            vectors.save(session, [(target.issue_id, vector[0])], **context.vector_key)
+    vector = target.encoder.encode([text.joined])
+    _keep_vector(context, target.encoder, target.issue_id, filed, vector[0])
     (scores,) = head.score([text], vector, [filed.author_association])
     return decide(
         scores,
@@ -158,10 +168,36 @@ def _record(
             decided,
             delivery_id=delivery_id,
             head_id=target.head_id,
-            bundle=context.encoder.bundle_id,
+            bundle=target.encoder.bundle_id,
         )
         if acts:
             applying.plan(session, target.issue_id, list(zip(ids, decided, strict=True)))
+
+
+def _keep_vector(
+    context: Context, encoder: Encoder, issue_id: int, filed: Issue, vector: NDArray[np.float32]
+) -> None:
+    """A vector is kept for the text that is kept: the one as filed, not an edit of it."""
+    with context.database.session() as session:
+        stored = issues.get(session, issue_id)
+        if stored is not None and (stored.title, stored.body) == (filed.title, filed.body):
+            vectors.save(session, [(issue_id, vector)], **key_of(encoder))
+
+
+def _embed_for_the_next(context: Context, target: Target, filed: Issue) -> None:
+    """While a promotion runs, so that the challenger's head misses nothing; the champion does not wait
+    for it, and does not fall with it."""
+    with context.database.session() as session:
+        row = bundles.challenger(session)
+        if row is None or row.id == target.encoder.bundle_id:
+            return
+        try:
+            encoder = context.encoder_of(session, row.id)
+        except UserError as error:
+            log.error("the challenger cannot be opened: %s", error)
+            return
+    (vector,) = encoder.encode([issue_text(filed.title, filed.body).joined])
+    _keep_vector(context, encoder, target.issue_id, filed, vector)
 
 
 def _unsaid(decision: Decision) -> Decision:

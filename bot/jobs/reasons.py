@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from bot.classify.encoder import Encoder
 from bot.classify.explain import Encode, telling_words
 from bot.classify.head import Head
 from bot.core import answers
@@ -16,7 +17,7 @@ from bot.core.answers import Reason
 from bot.core.text import issue_text
 from bot.core.types import IssueText
 from bot.errors import UserError
-from bot.jobs.context import Context
+from bot.jobs.context import Context, key_of
 from bot.store import decisions, effects, issues
 from bot.store.issues import StoredIssue
 from bot.store.neighbours import nearest_labelled
@@ -38,9 +39,9 @@ def explain(context: Context, issue_id: int) -> str:
         newest = max(decided, key=lambda decision: decision.decided_at)
         head = _head(context, session, newest.head_id)
         stored = session.get(StoredHead, newest.head_id) if newest.head_id else None
-        like = {d.label: _like(context, session, issue_id, d) for d in decided}
-    same = newest.bundle == context.encoder.bundle_id
-    encode = context.encoder.encode if same else None
+        encoder = context.encoder_for(session, stored)
+        like = {d.label: _like(encoder, session, issue_id, d) for d in decided}
+    encode = encoder.encode if encoder else None
     reasons = [
         _reason(one, done.get(one.id), like=like[one.label], words=_words(head, issue, one, encode))
         for one in decided
@@ -71,10 +72,12 @@ def _head(context: Context, session: Session, head_id: int | None) -> Head | Non
         return None
 
 
-def _like(context: Context, session: Session, issue_id: int, decision: Decision) -> tuple[int, ...]:
-    if decision.action == "abstain":
+def _like(
+    encoder: Encoder | None, session: Session, issue_id: int, decision: Decision
+) -> tuple[int, ...]:
+    if encoder is None or decision.action == "abstain":
         return ()
-    found = nearest_labelled(session, issue_id, decision.label, **context.vector_key)
+    found = nearest_labelled(session, issue_id, decision.label, **key_of(encoder))
     return tuple(one.number for one in found)
 
 

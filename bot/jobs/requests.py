@@ -95,3 +95,33 @@ def request_whole(session: Session, repository_id: int) -> None:
         queue=queue.HISTORY,
     )
     queue.park(session, job, after=WHOLE_DEBOUNCE, key=f"learn-later/{repository_id}")
+
+
+def request_embedding(session: Session, repository_id: int, *, bundle: str) -> None:
+    """Have the issues of a repository embedded with a bundle that takes over, behind all other work."""
+    name = f"embed/{repository_id}"
+    queue.defer(
+        session,
+        queue.TASK_EMBED,
+        lock=name,
+        queueing_lock=name,
+        queue=queue.HISTORY,
+        priority=-10,
+        repository_id=repository_id,
+        bundle=bundle,
+    )
+
+
+def request_swap(session: Session, repository_id: int, *, bundle: str) -> None:
+    """Have a repository's head fitted for a bundle that takes over. Refits wait behind it, so it does
+    not wait behind other repositories."""
+    queue.defer(
+        session,
+        queue.TASK_SWAP,
+        lock=f"learn/{repository_id}",
+        queueing_lock=f"swap/{repository_id}",
+        queue=queue.HISTORY,
+        priority=10,
+        repository_id=repository_id,
+        bundle=bundle,
+    )

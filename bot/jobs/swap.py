@@ -9,20 +9,22 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
+from bot.classify.encoder import Encoder
 from bot.classify.head import Head
 from bot.classify.trial import Trial
 from bot.jobs.context import Context
 from bot.jobs.requests import request_refit
-from bot.store import heads, refits, repositories, touched
+from bot.store import bundles, heads, refits, repositories, touched
 from bot.store.touched import Waiting
 
 
 @dataclass(frozen=True, slots=True)
 class ServingHead:
-    """The head that serves, with its id."""
+    """The head that serves, with its id and the encoder of its vectors."""
 
     id: int
     head: Head
+    encoder: Encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Attempt:
     kind: Literal["labels", "whole"]
     labels: Sequence[str]
     head: Head
+    encoder: Encoder
+    """By whose vectors it was fitted."""
     objection: str
     reason: str
     trial: Trial | None
@@ -42,16 +46,13 @@ class Attempt:
 
 
 def serving_head(context: Context, repository_id: int) -> ServingHead | None:
-    """None where none serves, or one whose vectors another encoder made."""
+    """None where none serves, or one whose encoder is not at hand."""
     with context.database.session() as session:
         stored = heads.active(session, repository_id)
-        encoder = context.encoder
-        if stored is None or (stored.bundle, stored.backend) != (
-            encoder.bundle_id,
-            encoder.backend,
-        ):
+        encoder = context.encoder_for(session, stored)
+        if stored is None or encoder is None:
             return None
-        return ServingHead(stored.id, context.head(session, stored.id))
+        return ServingHead(stored.id, context.head(session, stored.id), encoder)
 
 
 def settle(
@@ -59,13 +60,12 @@ def settle(
     repository_id: int,
     attempt: Attempt,
     *,
-    before: ServingHead | None,
     waiting: Waiting,
 ) -> str:
     """Activate the head or keep the old one; says in words which. What `waiting` asked for is done."""
     with context.database.session() as session:
         objection = attempt.objection or _overtaken(session, repository_id, attempt)
-        after = None if objection else _activate(context, session, repository_id, attempt)
+        after = None if objection else _activate(session, repository_id, attempt)
         seconds = time.perf_counter() - attempt.began
         verdict = objection or _why(attempt)
         refits.record(
@@ -73,7 +73,7 @@ def settle(
             repository_id,
             kind=attempt.kind,
             labels=attempt.labels,
-            before=before.id if before else None,
+            before=attempt.found,
             after=after,
             swapped=after is not None,
             reason=verdict,
@@ -90,17 +90,21 @@ def settle(
 def _overtaken(session: Session, repository_id: int, attempt: Attempt) -> str:
     """Somebody rolled back, or a new encoder came to serve, while this was learned from what was before."""
     serves = repositories.lock(session, repository_id).head_id
-    return "" if serves == attempt.found else "another head came to serve while this one was fitted"
+    if serves != attempt.found:
+        return "another head came to serve while this one was fitted"
+    # Asked under the lock of the repository, which whoever takes a bundle back needs too.
+    bundle = bundles.get(session, attempt.encoder.bundle_id)
+    return "its bundle was taken back" if bundle is not None and bundle.state == "retired" else ""
 
 
-def _activate(context: Context, session: Session, repository_id: int, attempt: Attempt) -> int:
+def _activate(session: Session, repository_id: int, attempt: Attempt) -> int:
     head_id = heads.save(
         session,
         repository_id,
         artefact=attempt.head.to_bytes(),
         expectation=attempt.head.expectation.as_dict(),
-        bundle=context.encoder.bundle_id,
-        backend=context.encoder.backend,
+        bundle=attempt.encoder.bundle_id,
+        backend=attempt.encoder.backend,
         reason=attempt.reason,
     )
     repositories.activate_head(session, repository_id, head_id)

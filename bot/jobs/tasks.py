@@ -14,6 +14,7 @@ from bot.jobs.harvest import harvest
 from bot.jobs.learn import learn_repository
 from bot.jobs.notices import tell_of_rules
 from bot.jobs.onboarding import onboard
+from bot.jobs.promotion import embed_repository, swap_repository
 from bot.jobs.refit import refit_repository
 from bot.store import deliveries
 
@@ -58,6 +59,14 @@ def refit(context: Context, *, repository_id: int) -> None:
     log.info(refit_repository(context, repository_id=repository_id))
 
 
+def embed(context: Context, *, repository_id: int, bundle: str) -> None:
+    log.info(embed_repository(context, repository_id=repository_id, bundle=bundle))
+
+
+def swap(context: Context, *, repository_id: int, bundle: str) -> None:
+    log.info(swap_repository(context, repository_id=repository_id, bundle=bundle))
+
+
 def notice(
     context: Context, *, repository_id: int, number: int, moment: float | None = None
 ) -> None:
@@ -72,4 +81,6 @@ TASKS: Mapping[str, Task] = {
     queue.TASK_HARVEST: harvest_repository,
     queue.TASK_LEARN: learn,
     queue.TASK_REFIT: refit,
+    queue.TASK_EMBED: embed,
+    queue.TASK_SWAP: swap,
 }

@@ -177,7 +177,7 @@ class _Runner:
         while True:
             began = time.time()
             try:
-                await asyncio.to_thread(self._beat, serving())
+                await asyncio.to_thread(self._beat, serving)
             except SQLAlchemyError as error:
                 logger.error("no beat: %s", type(error).__name__)
             await asyncio.sleep(self._timing.beat)
@@ -191,7 +191,8 @@ class _Runner:
         except SQLAlchemyError as error:
             logger.error("no sweep: %s", type(error).__name__)
 
-    def _beat(self, serving: Serving | None) -> None:
+    def _beat(self, asked: Callable[[], Serving | None]) -> None:
+        serving = asked()
         with self._database.session() as session:
             beats.beat(
                 session,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import CursorResult, exists, func, select, update
 from sqlalchemy.orm import Session, undefer
 
-from bot.store.tables import Decision, Effect, Head, Refit, Repository
+from bot.store.tables import Bundle, Decision, Effect, Head, Refit, Repository
 
 NEWEST, WHOLE = 20, 10
 """Versions whose artefact is kept. One is 1 to 5 MB, and a day of corrections makes hundreds."""
@@ -81,8 +81,8 @@ def kept(session: Session, repository_id: int) -> set[int]:
 
 def prune(session: Session, repository_id: int) -> int:
     """Drop the artefacts of versions too old to come back; all else of them stays, for decisions refer
-    to it. Kept are the newest `NEWEST`, the newest `WHOLE` of whole fits, the one that serves, and what
-    a write that still waits was decided by.
+    to it. Kept are the newest `NEWEST`, the newest `WHOLE` of whole fits, the one that serves, the last
+    that served on each bundle that may serve again, and what a write that still waits was decided by.
 
     Returns:
         How many were dropped.
@@ -101,7 +101,15 @@ def prune(session: Session, repository_id: int) -> int:
         .join(Effect, Effect.decision_id == Decision.id)
         .where(Effect.status == "pending")
     )
-    spared = [ids.subquery() for ids in (newest, whole, serving, waiting)]
+    last_attempts = (
+        select(func.max(Refit.id))
+        .join(Head, Head.id == Refit.head_after)
+        .join(Bundle, Bundle.id == Head.bundle)
+        .where(Refit.repository_id == repository_id, Refit.swapped, Bundle.state != "retired")
+        .group_by(Head.bundle)
+    )
+    of_bundles = select(Refit.head_after).where(Refit.id.in_(last_attempts))
+    spared = [ids.subquery() for ids in (newest, whole, serving, waiting, of_bundles)]
     dropped: CursorResult[Any] = session.execute(  # type: ignore[assignment] # what an UPDATE gives
         update(Head)
         .where(mine, Head.artefact.is_not(None))

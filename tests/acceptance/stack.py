@@ -19,7 +19,7 @@ import uvicorn
 from sqlalchemy import text
 
 from bot.classify.encoder import Encoder
-from bot.classify.registry import HeadCache
+from bot.classify.registry import EncoderCache, HeadCache
 from bot.core.types import LabelSpec
 from bot.github.app import AppAuth
 from bot.jobs import queue
@@ -215,7 +215,7 @@ def open_test_context(database: Database, sandbox: SandboxServer, encoder: Encod
     return Context(
         database=database,
         auth=AppAuth(sandbox.app_id, sandbox.private_key, api_url=sandbox.url),
-        encoder=encoder,
+        encoders=EncoderCache(encoder),
         heads=HeadCache(),
         settling_days=7.0,
         write_interval=0.0,

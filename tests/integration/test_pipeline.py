@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from bot.core.text import issue_text
 from bot.errors import GiveUp, Ignore, RetryLater
-from bot.jobs.context import Context
+from bot.jobs.context import Context, key_of
 from bot.jobs.learn import learn_repository
 from bot.sandbox.server import SandboxServer
 from bot.store import decisions, effects, heads, repositories, vectors
@@ -75,7 +75,7 @@ def test_the_vector_that_is_kept_is_that_of_the_text_as_filed(context: Context, 
     road.label()
     road.label(delivery=2, as_filed=False, title="Docs", body="the label of a test build")
     with context.database.session() as session:
-        (kept,) = vectors.load(session, [road.issue_id], **context.vector_key).values()
+        (kept,) = vectors.load(session, [road.issue_id], **key_of(context.encoder)).values()
     filed = encoded("It crashes", "when the file is open")
     np.testing.assert_allclose(kept, filed, atol=1e-6)
     assert not np.allclose(filed, encoded("Docs", "the label of a test build"), atol=1e-3)
