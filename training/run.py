@@ -44,8 +44,8 @@ class House:
     database: Database
     directory: Path
     """Of all runs: each gets a folder of its own."""
-    champion: Path
-    """The bundle that serves."""
+    champion: Callable[[], Path]
+    """Where the bundle is that serves now."""
     settling: timedelta
     launcher: str
     launch: Callable[[int], Launcher]
@@ -136,7 +136,7 @@ def _decide(house: House, run_id: int, work: Work, on_progress: OnProgress) -> s
     on_progress({"step": "evaluate"})
     snapshot = read_snapshot(work.snapshot)
     evaluation = evaluate(
-        snapshot, house.champion, bundle, backend=house.backend, threads=house.threads
+        snapshot, house.champion(), bundle, backend=house.backend, threads=house.threads
     )
     case = evaluation.case(str(run_id))
     with house.database.session() as session:

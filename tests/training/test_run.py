@@ -97,7 +97,7 @@ def house(
     return House(
         database=database,
         directory=tmp_path / "runs",
-        champion=champion,
+        champion=lambda: champion,
         settling=timedelta(days=7),
         launcher="local",
         launch=lambda run_id: here,
@@ -191,8 +191,8 @@ def test_a_spoilt_file_fails_the_run_and_changes_nothing_that_serves(
     if what == "snapshot":
         (directory / "snapshot" / "issues.parquet").write_bytes(b"PAR1")
     else:
-        spoil = _spoiling(house.champion, directory)
-        house = replace(house, champion=spoil)
+        spoil = _spoiling(house.champion(), directory)
+        house = replace(house, champion=lambda: spoil)
     with pytest.raises(LabelwrightError):
         go_on(house, run_id, on_progress=silent)
     assert row(house, run_id).status == "failed"
