@@ -12,7 +12,7 @@ from bot.core.rules import Rules
 from bot.core.types import LabelEvent
 from bot.errors import UserError
 from bot.issues_file import FiledIssue, by_repository, read_issues
-from bot.preview.past import Past, PastIssue
+from bot.preview.past import Past, PastIssue, without_bulk
 from bot.preview.record import AT_ONCE
 
 WEB = "https://github.com"
@@ -58,7 +58,7 @@ def past_from_file(path: Path, *, repo: str | None, rules: Rules, settling: time
         )
     ((name, found),) = groups.items()
     dated = all(issue.created_at for issue in found)
-    issues = tuple(_past_issue(issue, row, dated=dated) for row, issue in enumerate(found))
+    issues = without_bulk([_past_issue(issue, row, dated=dated) for row, issue in enumerate(found)])
     return Past(
         full_name=name,
         issues=issues,

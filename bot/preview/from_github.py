@@ -26,7 +26,7 @@ from bot.github.reads import Reader, rows_of
 from bot.github.tokens import PersonalToken
 from bot.preview.from_file import notes_on
 from bot.preview.kept_pages import KeptPages, Page
-from bot.preview.past import Past, PastIssue
+from bot.preview.past import Past, PastIssue, without_bulk
 
 T = TypeVar("T")
 
@@ -34,6 +34,7 @@ READ = "issues: read"
 PATIENCE = 300.0
 """Seconds that GitHub may ask us to wait before we rather stop and say so."""
 MOST_EVENT_PAGES = 400
+NEWEST_FIRST = {"state": "all", "sort": "created", "direction": "desc", "per_page": 100}
 
 RULES_UNREAD = (
     "The repository's own rules file could not be read ({error}); the defaults were used."
@@ -124,9 +125,9 @@ def _read(
     found = _issues(reading, name, most)
     oldest = min((issue.created_at for issue in found), default=datetime.now(UTC))
     events, reached = _events(reading, name, since=oldest)
-    issues = tuple(
-        replace(issue, events=tuple(events.get(issue.number, ())))
-        for issue in sorted(found, key=lambda issue: (issue.created_at, issue.number))
+    oldest_first = sorted(found, key=lambda issue: (issue.created_at, issue.number))
+    issues = without_bulk(
+        [replace(issue, events=tuple(events.get(issue.number, ()))) for issue in oldest_first]
     )
     if reached is not None:
         notes.append(EVENTS_CUT.format(oldest=reached))
@@ -189,17 +190,11 @@ def _issues(reading: Reading, name: str, most: int) -> list[PastIssue]:
 
 def _issues_page(reading: Reading, name: str, cursor: str | None) -> Page:
     doing = f"list the issues of {name}"
-    params: dict[str, str | int] = {
-        "state": "all",
-        "sort": "created",
-        "direction": "desc",
-        "per_page": 100,
-    }
     answer = reading.reader.get(
         cursor or in_repository(name, "issues"),
         doing=doing,
         permission=READ,
-        params=None if cursor else params,
+        params=None if cursor else NEWEST_FIRST,
     )
     issues = [
         issue for issue in map(listed, rows_of(answer, doing=doing)) if not issue.is_pull_request
@@ -238,7 +233,7 @@ def _events(
     """Label events by issue, oldest first, and how far back they reach where the list was cut."""
     found: dict[tuple[object, ...], tuple[int, LabelEvent]] = {}
     oldest = datetime.now(UTC)
-    pages = _pages(reading, "events", lambda cursor: _events_page(reading, name, cursor))
+    pages = _pages(reading, "label-events", lambda cursor: _events_page(reading, name, cursor))
     cut = None
     for read, page in enumerate(pages, start=1):
         for row in page.rows:
@@ -270,6 +265,7 @@ def _events_page(reading: Reading, name: str, cursor: str | None) -> Page:
             "number": issue.number,
             "label": event.label,
             "added": event.added,
+            "actor": event.actor,
             "actor_kind": event.actor_kind,
             "at": event.at.isoformat(),
         }
@@ -282,7 +278,7 @@ def _event_of(row: Mapping[str, Any]) -> tuple[int, LabelEvent]:
     event = LabelEvent(
         label=row["label"],
         added=row["added"],
-        actor="",
+        actor=row["actor"],
         actor_kind=row["actor_kind"],
         at=datetime.fromisoformat(row["at"]),
     )

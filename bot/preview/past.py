@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from bot.core.provenance import discount_bulk
 from bot.core.rules import Rules
 from bot.core.types import LabelEvent
 
@@ -51,3 +52,9 @@ class Past:
     def link(self, number: int) -> str:
         """Address of an issue, "" where nobody knows one."""
         return f"{self.web_url}/{self.full_name}/issues/{number}" if self.web_url and number else ""
+
+
+def without_bulk(issues: Sequence[PastIssue]) -> tuple[PastIssue, ...]:
+    """The same, mass relabels marked as what they are: nobody's judgement of a single issue."""
+    told = discount_bulk({row: issue.events for row, issue in enumerate(issues)})
+    return tuple(replace(issue, events=tuple(told[row])) for row, issue in enumerate(issues))

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Double, cast, exists, extract, func, selec
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from bot.core.evidence import NOT_TEACHING
 from bot.store.tables import Answer, Asked, Decision, Effect, Issue, Notice, Poll, Repository
 
 Verdict = Literal["approved", "dismissed", "void"]
@@ -193,7 +194,7 @@ def due(session: Session, *, most: int) -> list[Due]:
             *_waiting("native"),
             Effect.done_at > func.now() - WINDOW,
             Repository.status.not_in(["paused", "removed"]),
-            Issue.state != "deleted",
+            Issue.state.not_in(NOT_TEACHING),
         )
         .group_by(Issue.id, Repository.id, Poll.polled_at)
         .having(_seconds_since(seen) >= wait)

@@ -1,6 +1,7 @@
 """The nearest issues of the same repository that people gave a label: the examples behind a decision.
 
-Never looks into another repository, and takes no label for a person's that a bot or a form set.
+Never looks into another repository nor at issues that teach nothing, and takes no label for a person's
+that a bot or a form set.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from bot.core.evidence import NOT_TEACHING
 
 _NEAREST = text(
     """
@@ -24,7 +27,7 @@ _NEAREST = text(
     JOIN vectors v ON v.issue_id = i.id
     WHERE v.bundle = :bundle AND v.backend = :backend AND v.text_version = :text_version
       AND i.labels @> ARRAY[:label ::text]
-      AND NOT i.is_pull_request AND i.state <> 'deleted'
+      AND NOT i.is_pull_request AND NOT i.state = ANY(:gone)
       AND coalesce((
           SELECT e.actor_kind = 'human' AND e.added
           FROM label_events e
@@ -58,5 +61,6 @@ def nearest_labelled(
 ) -> list[Neighbour]:
     """Issues that bear the label by a human's last word (or from before we knew who set it), nearest first."""
     key = {"bundle": bundle, "backend": backend, "text_version": text_version}
-    rows = session.execute(_NEAREST, {"issue": issue_id, "label": label, "most": most, **key})
+    asked = {"issue": issue_id, "label": label, "most": most, "gone": list(NOT_TEACHING)}
+    rows = session.execute(_NEAREST, {**asked, **key})
     return [Neighbour(row.number, float(row.similarity)) for row in rows]

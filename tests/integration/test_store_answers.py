@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from bot.core.evidence import NOT_TEACHING
 from bot.core.types import LabelEvent
 from bot.store import answers, effects, installations, issues, label_events, repositories, vectors
 from bot.store.label_events import ON_BEHALF
@@ -182,6 +183,26 @@ def test_neighbours_are_issues_that_people_labelled_so(session: Session, reposit
     assert found[0].similarity == pytest.approx(0.99875, abs=1e-4)
     assert len(nearest_labelled(session, ids[0], "bug", most=1, **KEY)) == 1
     assert nearest_labelled(session, ids[0], "bug", **{**KEY, "bundle": "other"}) == []
+
+
+@pytest.mark.parametrize("state", sorted(NOT_TEACHING))
+def test_issues_that_teach_nothing_are_no_neighbours_and_not_polled(
+    session: Session, repository: int, state: str
+) -> None:
+    asked, gone = (
+        issues.upsert(session, repository, an_issue(n, labels=frozenset({"bug"})), as_filed=True)
+        for n in (1, 2)
+    )
+    one = np.ones(2, np.float32)
+    vectors.save(session, [(asked, one), (gone, one)], **KEY)
+    aged(session, suggested(session, gone), "1 day")
+    assert nearest_labelled(session, asked, "bug", **KEY)
+    assert answers.due(session, most=10)
+    session.execute(
+        text("UPDATE issues SET state = :state WHERE id = :id"), {"state": state, "id": gone}
+    )
+    assert nearest_labelled(session, asked, "bug", **KEY) == []
+    assert answers.due(session, most=10) == []
 
 
 def test_neighbours_stay_in_their_repository(session: Session, issue: int) -> None:

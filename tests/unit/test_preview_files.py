@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot.core.provenance import TOGETHER
 from bot.core.rules import Rules
 from bot.preview import kept_pages
 from bot.preview.from_file import past_from_file
@@ -103,6 +104,26 @@ def test_pages_are_dropped(tmp_path: Path, how: str, monkeypatch: pytest.MonkeyP
         (folder / "issues-0000.json").write_text('{"rows": [')
     source = "y" if how == "another source" else "x"
     assert KeptPages(folder, source=source, fresh=how == "fresh").load("issues", 0) is None
+
+
+# -- mass relabels ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("issues", "kind"), [(TOGETHER, "bot"), (TOGETHER - 1, "human")])
+def test_a_mass_relabel_is_nobodys_judgement(tmp_path: Path, issues: int, kind: str) -> None:
+    """Also where every label was set on an issue of its own."""
+    rows: list[dict[str, object]] = [
+        {
+            "title": str(n),
+            "body": "",
+            "labels": ["bug"],
+            "created_at": f"2024-01-{n + 1:02}T00:00:00Z",
+            "label_events": [event("bug", f"2024-03-01T00:00:{n // 2:02}Z", "ann")],
+        }
+        for n in range(issues)
+    ]
+    found = past(tmp_path, *rows).issues
+    assert {e.actor_kind for issue in found for e in issue.events} == {kind}
 
 
 # -- vectors ------------------------------------------------------------------------------------------
