@@ -34,7 +34,12 @@ READ = "issues: read"
 PATIENCE = 300.0
 """Seconds that GitHub may ask us to wait before we rather stop and say so."""
 MOST_EVENT_PAGES = 400
-NEWEST_FIRST = {"state": "all", "sort": "created", "direction": "desc", "per_page": 100}
+NEWEST_FIRST: Mapping[str, str | int] = {
+    "state": "all",
+    "sort": "created",
+    "direction": "desc",
+    "per_page": 100,
+}
 
 RULES_UNREAD = (
     "The repository's own rules file could not be read ({error}); the defaults were used."
