@@ -189,8 +189,7 @@ def _issues(reading: Reading, name: str, most: int) -> list[PastIssue]:
         reading.say("issues read", len(found))
         if len(found) >= most:
             break
-    newest = sorted(found.values(), key=lambda issue: issue.created_at, reverse=True)
-    return newest[:most]
+    return sorted(found.values(), key=lambda issue: issue.created_at, reverse=True)[:most]
 
 
 def _issues_page(reading: Reading, name: str, cursor: str | None) -> Page:
@@ -280,14 +279,13 @@ def _events_page(reading: Reading, name: str, cursor: str | None) -> Page:
 
 
 def _event_of(row: Mapping[str, Any]) -> tuple[int, LabelEvent]:
-    event = LabelEvent(
+    return row["number"], LabelEvent(
         label=row["label"],
         added=row["added"],
         actor=row["actor"],
         actor_kind=row["actor_kind"],
         at=datetime.fromisoformat(row["at"]),
     )
-    return row["number"], event
 
 
 def _pages(reading: Reading, kind: str, read: Callable[[str | None], Page]) -> Iterator[Page]:
