@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import versions
+from bot.cli import bundles, versions
 from bot.cli.terminal import console, polite_errors
 from bot.settings import load_settings
 
@@ -16,6 +16,9 @@ models = typer.Typer(help="The bundles and heads that serve.", no_args_is_help=T
 models.command("list")(versions.list_versions)
 models.command("show")(versions.show_version)
 models.command("rollback")(versions.roll_back)
+models.command("bundles")(bundles.list_bundles)
+models.command("promote")(bundles.promote)
+models.command("demote")(bundles.demote)
 
 
 @models.command("build")

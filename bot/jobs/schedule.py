@@ -26,6 +26,7 @@ from bot.jobs.requests import (
     request_learning,
     request_onboarding,
 )
+from bot.jobs.watching import look_after
 from bot.store import installations, repositories, schedule_runs
 from bot.store.engine import Database
 
@@ -133,11 +134,17 @@ def suggestions(reach: Reach) -> str:
     return look_for_answers(reach.database, reach.auth)
 
 
+def bundles(reach: Reach) -> str:
+    """Go on with a promotion, and watch what became of the last one."""
+    return look_after(reach.database)
+
+
 SCHEDULES = (
     Schedule("redeliver", CronTrigger(minute="*/10", timezone=UTC), redeliver),
     Schedule("reconcile", CronTrigger(minute=17, timezone=UTC), reconcile),
     Schedule("harvest", CronTrigger(minute=47, timezone=UTC), harvest),
     Schedule("suggestions", CronTrigger(minute="4,19,34,49", timezone=UTC), suggestions),
+    Schedule("bundles", CronTrigger(minute=27, timezone=UTC), bundles),
     Schedule("refit", CronTrigger(hour=3, minute=41, timezone=UTC), refit),
 )
 

@@ -14,8 +14,8 @@ from bot.jobs.harvest import harvest
 from bot.jobs.learn import learn_repository
 from bot.jobs.notices import tell_of_rules
 from bot.jobs.onboarding import onboard
-from bot.jobs.promotion import embed_repository, swap_repository
 from bot.jobs.refit import refit_repository
+from bot.jobs.takeover import embed_repository, swap_repository
 from bot.store import deliveries
 
 log = logging.getLogger(__name__)

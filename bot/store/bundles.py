@@ -5,7 +5,9 @@ What serves a repository is its own head, one row; these rows say which bundle a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
@@ -90,6 +92,7 @@ def add(
             run_id=run_id,
             outcome="",
             watch={},
+            added_at=func.now(),
             promoted_at=func.now() if state == "champion" else None,
         )
     )
@@ -123,6 +126,17 @@ def behind(session: Session, bundle: str) -> list[int]:
         .where(Repository.status.not_in(IDLE), Head.bundle != bundle)
     )
     return list(session.scalars(statement.order_by(Repository.id)))
+
+
+def served_by(session: Session, bundle: str) -> list[int]:
+    """Repositories whose head this bundle's vectors fitted."""
+    statement = select(Repository.id).join(Head, Head.id == Repository.head_id)
+    return list(session.scalars(statement.where(Head.bundle == bundle).order_by(Repository.id)))
+
+
+def save_watch(session: Session, bundle: str, figures: Mapping[str, Any]) -> None:
+    """Keep what the watch saw last."""
+    session.execute(update(Bundle).where(Bundle.id == bundle).values(watch=dict(figures)))
 
 
 def crown(session: Session) -> Bundle | None:

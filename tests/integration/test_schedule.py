@@ -129,7 +129,7 @@ def test_a_failure_is_kept_and_does_not_stop_the_next(reach: Reach) -> None:
 
 def test_every_schedule_has_a_name_and_a_next_time() -> None:
     assert sorted(schedule.name for schedule in SCHEDULES) == [
-        "harvest", "reconcile", "redeliver", "refit", "suggestions",
+        "bundles", "harvest", "reconcile", "redeliver", "refit", "suggestions",
     ]  # fmt: skip
     for schedule in SCHEDULES:
         due = schedule.trigger.get_next_fire_time(None, NOON)
