@@ -58,6 +58,17 @@ def f1_of(predicted: Bools, known: KnownPairs, labels: Sequence[str]) -> F1:
     )
 
 
+def average_precision(found: Floats64, known: KnownPairs) -> float:
+    """Mean over labels with a positive: the area under precision against recall, on known pairs."""
+    areas = []
+    for label in np.flatnonzero((known > 0).any(axis=0)):
+        told = known[:, label] != 0
+        right = known[told, label][np.argsort(-found[told, label], kind="stable")] > 0
+        ranks = np.flatnonzero(right) + 1
+        areas.append(float(np.mean(np.arange(1, len(ranks) + 1) / ranks)))
+    return float(np.mean(areas)) if areas else 0.0
+
+
 def best_thresholds(probabilities: Floats64, known: KnownPairs) -> Floats64:
     """[L]: per label, the threshold of the best F1 on known pairs, drawn towards the one that is best
     for all labels together where a label has few positives."""

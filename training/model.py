@@ -32,6 +32,8 @@ OnProgress = Callable[[str, int, int, float], None]
 
 SIDES = 2
 STACK_FOLDS = 5
+STACKED_FROM = 120
+"""Issues below which their several labels cannot tell how much each side counts."""
 
 
 class Scorer(Protocol):
@@ -142,17 +144,17 @@ class _Shown:
     def judge(self, rows: Ints, *, seed: int) -> tuple[Stack, HeldOut]:
         """The stack of all rows, and what stacks that had not seen them say of each."""
         seen, told = self.task.take(rows), self.told[:, rows]
+        allowed, single = seen.space.allowed(seen.repo), seen.space.single
         fold = np.zeros(len(rows), dtype=np.int64)
         for number, part in enumerate(stratified_folds(seen, parts=STACK_FOLDS, seed=seed)):
             fold[part] = number
-        found = cross_probabilities(
-            told,
-            seen.known,
-            fold,
-            allowed=seen.space.allowed(seen.repo),
-            single=seen.space.single,
-        )
-        return fit_stack(told, seen.known), HeldOut(found, seen.known, seen.repo, fold)
+        if not single and len(rows) < STACKED_FROM:
+            stack = fixed_stack(len(seen.space.labels))
+            found = stack.probabilities(told, allowed=allowed, single=single)
+        else:
+            stack = fit_stack(told, seen.known)
+            found = cross_probabilities(told, seen.known, fold, allowed=allowed, single=single)
+        return stack, HeldOut(found, seen.known, seen.repo, fold)
 
 
 def train_model(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -19,6 +20,7 @@ from training.cli import app
 from training.device import Device
 from training.held_out import plan_encoders
 from training.model import train_model
+from training.stacking import fixed_stack
 from training.task import make_task
 
 
@@ -88,6 +90,14 @@ def test_shots_seeds_and_labels(tmp_path: Path, base: Path) -> None:
     macros = [run["overall"]["f1"]["macro"] for run in answer["runs"]]
     assert len(macros) == 2
     assert answer["overall"]["f1"]["macro"] == pytest.approx(sum(macros) / 2)
+
+
+def test_few_issues_of_several_labels_choose_thresholds_but_no_stack(base: Path) -> None:
+    few = make_task(filed(make_rows(48, two_labels=True)))
+    model = train_model(few, tiny_recipe(), seed=0, device=Device("cpu", False), base=base)
+    assert model.held_out is not None
+    assert len(model.held_out.known) == 48
+    assert np.array_equal(model.stack.slopes, fixed_stack(len(few.space.labels)).slopes)
 
 
 def test_names_that_look_like_markup_are_printed_as_they_are(tmp_path: Path, base: Path) -> None:
