@@ -76,6 +76,7 @@ def figures_of(replay: Replay) -> dict[str, Any]:
         "repeated": {str(near): repeated(outcome, replay, near=near) for near in NEAR},
         "corrected_right": corrected_right(log.taught),
         "past": past_right(replay),
+        "past_by_whole_fits": past_on_the_way(log.taught),
         "measures": {who: _measures(outcome, who) for who in WATCHING},
         "over_time": {who: over_time(outcome, who) for who in WATCHING},
         "seconds": _seconds(log.taught),
@@ -166,6 +167,22 @@ def past_right(replay: Replay) -> dict[str, Any]:
     }
 
 
+def past_on_the_way(taught: Sequence[Taught]) -> dict[str, Any]:
+    """The same as every whole fit found it on its day; a correction counts once in each."""
+    trials = [one.trial for one in taught if one.kind == "whole" and one.trial]
+    trials = [trial for trial in trials if trial.past]
+    sums: dict[str, Counter[str]] = {}
+    for trial in trials:
+        for kind, tally in trial.past.items():
+            never = tally.n * (kind == "removal")
+            sums.setdefault(kind, Counter()).update(n=tally.n, right=tally.after, never=never)
+    covered = [trial.coverage_after for trial in trials if trial.coverage_after is not None]
+    return {
+        "coverage": float(np.mean(covered)) if covered else None,
+        "by_kind": {kind: dict(counts) for kind, counts in sorted(sums.items())},
+    }
+
+
 def over_time(outcome: Outcome, who: Who) -> list[dict[str, Any]]:
     """A measure of every `WINDOW` arrived issues, silent ones left out."""
     rows = np.flatnonzero(outcome.spoke)
@@ -211,7 +228,10 @@ def pooled_figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
             near: _sums([row["repeated"][near] for row in rows]) for near in map(str, NEAR)
         },
         "corrected_right": _sums([row["corrected_right"] for row in rows]),
-        "past": {"by_kind": _sums([row["past"]["by_kind"] for row in rows if row["past"]])},
+        **{
+            past: {"by_kind": _sums([row[past]["by_kind"] for row in rows if row[past]])}
+            for past in ("past", "past_by_whole_fits")
+        },
         "measures": {
             who: pooled(
                 [Measure(**{k: row["measures"][who][k] for k in Measure.__slots__}) for row in rows]

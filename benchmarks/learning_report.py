@@ -59,11 +59,13 @@ def _lessons(rows: Sequence[dict[str, Any]]) -> Table:
             table.add_row(
                 row["set"], row["habits"], "after their refit", kind, str(n["n"]), _part(n), "", ""
             )
-        past = row["past"]
-        for kind, n in past.get("by_kind", {}).items():
-            never = str(n["never"])
-            cells = (kind, str(n["n"]), _part(n), never, _rate(past.get("coverage")))
-            table.add_row(row["set"], row["habits"], "out of sample", *cells)
+        for when in ("past", "past_by_whole_fits"):
+            past = row[when]
+            for kind, n in past.get("by_kind", {}).items():
+                never = str(n["never"])
+                cells = (kind, str(n["n"]), _part(n), never, _rate(past.get("coverage")))
+                name = f"out of sample, {'end' if when == 'past' else 'whole fits'}"
+                table.add_row(row["set"], row["habits"], name, *cells)
     return table
 
 
