@@ -48,7 +48,7 @@ class Remembered(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Remembered pairs, oldest first: ids [m] of the issues, their vectors [m, d], label columns [m], +1
-    or -1 [m], and how much each counts for issues other than its own text [m], in (0, 1]."""
+    or -1 [m], and how much each counts for issues other than its own text [m], in [0, 1]."""
 
     issues: NDArray[np.int64]
     vectors: Floats

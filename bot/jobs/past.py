@@ -146,7 +146,8 @@ def memory_of(
     vectors: NDArray[np.float32],
     exclusive: Groups,
 ) -> Memory:
-    """What the lessons say, word for word; an added label rules out the others of its group."""
+    """What the lessons say, word for word. An added label rules out the others of its group: on the same
+    text, for nobody said that of issues merely like it."""
     pairs = []
     for lesson in lessons:
         columns = {*lesson.columns, *_ruled_out(lesson.added, names, exclusive)}
@@ -156,7 +157,7 @@ def memory_of(
                 vectors[lesson.row],
                 column,
                 int(known[lesson.row, column]),
-                lesson.trust,
+                lesson.trust if column in lesson.columns else 0.0,
             )
             for column in sorted(columns)
             if known[lesson.row, column]
