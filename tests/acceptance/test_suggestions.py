@@ -198,6 +198,8 @@ def test_a_limit_leaves_the_installation_alone(native: Repo, stack: Stack) -> No
     numbers = [native.open(), native.open()]
     for number in numbers:
         stack.sandbox.dismiss_suggestion(native.full_name, number, "bug", actor=TINA)
-    stack.sandbox.faults.secondary_limit(method="GET", path=r"/suggestions")
+    stack.sandbox.faults.secondary_limit(
+        method="GET", path=rf"/{native.full_name}/.*/suggestions"
+    )
     assert poll(stack).startswith("0 answers")
     assert poll(stack).startswith("2 answers")
