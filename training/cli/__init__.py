@@ -8,7 +8,7 @@ import signal
 
 import typer
 
-from training.cli import evaluate, fit, lab, run, score, setfit, snapshot
+from training.cli import evaluate, fit, lab, run, score, search, setfit, snapshot
 
 app = typer.Typer(
     help="Retrains the encoder on what the maintainers taught.",
@@ -43,6 +43,7 @@ app.command()(evaluate.evaluate)
 app.command()(run.run)
 app.command()(run.runs)
 app.command()(run.schedule)
+app.command()(search.search)
 app.command()(setfit.import_setfit)
 app.command()(setfit.export_setfit)
 app.command()(setfit.predict)

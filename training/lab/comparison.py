@@ -27,7 +27,7 @@ from training.fit.legs import Setting, train_legs
 from training.fit.lesson import Lesson
 from training.fit.output import Identity
 from training.fit.saver import Saver
-from training.measure import DEFAULT_THRESHOLD, decide_labels, f1_of
+from training.measure import DEFAULT_THRESHOLD, average_precision, decide_labels, f1_of
 from training.network import Network, open_tokenizer
 from training.objectives import Pool
 from training.objectives.pseudo import probabilities
@@ -108,17 +108,6 @@ def run_trial(bench: Bench, trial: Trial) -> dict[str, Any]:
         "average_precision": average_precision(found, known),
         "seconds": round(seconds, 1),
     }
-
-
-def average_precision(found: np.ndarray, known: np.ndarray) -> float:
-    """Mean over labels with a positive: the area under precision against recall, on known pairs."""
-    areas = []
-    for label in np.flatnonzero((known > 0).any(axis=0)):
-        told = known[:, label] != 0
-        right = known[told, label][np.argsort(-found[told, label], kind="stable")] > 0
-        ranks = np.flatnonzero(right) + 1
-        areas.append(float(np.mean(np.arange(1, len(ranks) + 1) / ranks)))
-    return float(np.mean(areas)) if areas else 0.0
 
 
 def _lesson(bench: Bench, drawn: Task) -> Lesson:
