@@ -17,14 +17,31 @@ from bot.store.tables import Label
 
 _RENAMES = "WITH renames AS (SELECT * FROM unnest(:old ::text[], :new ::text[]) AS r(old, new))"
 _OF_ISSUES = "IN (SELECT id FROM issues WHERE repository_id = :repository)"
-# One statement per table, so that two labels may swap their names.
+# One statement per table, so that two labels may swap their names. Decisions take a step aside on the way,
+# as a delivery decides on a name once: of a swap, and of a deleted label whose name another one takes, the
+# rows would meet. The deleted label's decisions stay, and belong to no delivery any more.
+_ASIDE = "chr(31) ||"
 _CARRY = [
+    text(
+        f"{_RENAMES} UPDATE decisions t SET label = {_ASIDE} renames.new FROM renames"  # noqa: S608
+        f" WHERE t.label = renames.old AND t.issue_id {_OF_ISSUES}"
+    ),
+    text(
+        f"UPDATE decisions t SET delivery_id = NULL WHERE t.issue_id {_OF_ISSUES}"  # noqa: S608
+        " AND t.label = ANY(:new ::text[]) AND EXISTS (SELECT FROM decisions taker"
+        f" WHERE taker.issue_id = t.issue_id AND taker.label = {_ASIDE} t.label)"
+    ),
+    text(
+        "UPDATE decisions t SET label = names.new"  # noqa: S608
+        f" FROM unnest(:new ::text[]) AS names(new) WHERE t.label = {_ASIDE} names.new"
+        f" AND t.issue_id {_OF_ISSUES}"
+    ),
     *(
         text(
             f"{_RENAMES} UPDATE {table} t SET label = renames.new FROM renames"  # noqa: S608
             f" WHERE t.label = renames.old AND t.issue_id {_OF_ISSUES}"
         )
-        for table in ("label_events", "decisions", "effects")
+        for table in ("label_events", "effects")
     ),
     text(
         f"{_RENAMES} UPDATE issues SET labels = ARRAY("  # noqa: S608

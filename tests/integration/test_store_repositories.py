@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from bot.core.types import LabelEvent, RepositoryLabel
+from bot.core.types import Decision, LabelEvent, RepositoryLabel
 from bot.store import (
     beats,
     decisions,
@@ -20,6 +21,7 @@ from bot.store import (
     schedule_runs,
 )
 from bot.store.engine import Database
+from bot.store.tables import Delivery
 from tests.integration.stored import NOW, add_repository, an_issue
 
 
@@ -122,6 +124,43 @@ def test_labels_that_swap_names_take_their_history_along(session: Session, repos
     assert [event.label for event in label_events.of_issue(session, issue)] == ["b"]
     assert issues.get(session, issue).labels == frozenset({"b"})
     assert labels.former_names(session, repository) == {}
+
+
+def decided_on(session: Session, issue: int, *names: str) -> int:
+    """One delivery, and what it decided on these labels."""
+    values = {"target_id": 1, "guid": "g", "event": "issues", "body": b"{}"}
+    delivery = session.execute(insert(Delivery).values(values).returning(Delivery.id)).scalar_one()
+    decisions.record(
+        session, issue, [Decision(name, "abstain", f"was {name}", 0.1, None) for name in names],
+        delivery_id=delivery, head_id=None, bundle="b",
+    )  # fmt: skip
+    return delivery
+
+
+def test_labels_that_swap_names_take_decisions_along(session: Session, repository: int) -> None:
+    labels.sync(session, repository, [RepositoryLabel(1, "a", ""), RepositoryLabel(2, "b", "")])
+    issue = issues.upsert(session, repository, an_issue(), as_filed=True)
+    decided_on(session, issue, "a", "b")
+    labels.sync(session, repository, [RepositoryLabel(1, "b", ""), RepositoryLabel(2, "a", "")])
+    found = {row.label: row.reason for row in decisions.of_issue(session, issue)}
+    assert found == {"a": "was b", "b": "was a"}
+
+
+def test_a_label_may_take_the_name_of_one_that_was_deleted(
+    session: Session, repository: int
+) -> None:
+    labels.sync(
+        session, repository, [RepositoryLabel(1, "bug", ""), RepositoryLabel(2, "fault", "")]
+    )
+    issue = issues.upsert(session, repository, an_issue(), as_filed=True)
+    delivery = decided_on(session, issue, "bug", "fault")
+    labels.delete(session, repository, 1)
+    labels.save(session, repository, RepositoryLabel(2, "bug", ""))
+    assert labels.known_ids(session, repository) == {"bug": 2}
+    rows = decisions.of_issue(session, issue)
+    assert [(row.label, row.reason) for row in rows if row.delivery_id == delivery] == [
+        ("bug", "was fault")
+    ]
 
 
 def test_events_harvested_under_an_old_name_are_stored_under_the_new(
