@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from bot.classify.bundle import read_bundle
 from bot.errors import LabelwrightError
 from bot.github.app import AppAuth
 from bot.github.manifest import PERMISSIONS
 from bot.settings import Settings
-from bot.store.engine import open_database
+from bot.store import bundles
+from bot.store.bundles import Serving
+from bot.store.engine import Database, open_database
 from bot.store.migrate import is_migrated
 
 LEVELS = ("read", "write", "admin")
@@ -62,9 +65,25 @@ def _database(settings: Settings) -> str:
     try:
         if not is_migrated(database):
             raise LabelwrightError("older than this version; run `labelwright migrate`")
+        served = _served(database)
     finally:
         database.close()
-    return "reached and up to date" + ("" if settings.database_url else " (embedded)")
+    what = "reached and up to date" + ("" if settings.database_url else " (embedded)")
+    return "; ".join([what, *served])
+
+
+def _served(database: Database) -> list[str]:
+    """Which promoted bundle serves where; the files of each must be whole on this machine too."""
+    with database.session() as session:
+        found = bundles.serving(session)
+    return [_whole(one) for one in found]
+
+
+def _whole(one: Serving) -> str:
+    manifest = read_bundle(Path(one.directory)).manifest
+    if manifest.bundle_id != one.bundle:
+        raise LabelwrightError(f"{one.directory} holds {manifest.bundle_id}, not {one.bundle}")
+    return f"{one.state} {one.name} ({one.bundle}) serves {one.repositories} repositories"
 
 
 def _github(settings: Settings) -> str:

@@ -68,7 +68,7 @@ def judge(blocks: Sequence[Block], *, alpha: float) -> Verdict:
         rate_before=float(np.mean(old)) if old else None,
         rate_after=float(np.mean(new)) if new else None,
         stake=float(np.exp(min(stake, 700.0))),
-        risen=stake >= np.log(1 / alpha),
+        risen=bool(stake >= np.log(1 / alpha)),
     )
 
 

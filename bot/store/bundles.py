@@ -91,6 +91,7 @@ def add(
             state=state,
             run_id=run_id,
             outcome="",
+            taken_back=False,
             watch={},
             added_at=func.now(),
             promoted_at=func.now() if state == "champion" else None,
@@ -167,7 +168,7 @@ def take_back(session: Session, *, why: str) -> TakenBack | None:
     instead = previous(session) if gone is None or gone.state == "champion" else champion(session)
     if gone is None or instead is None:
         return None
-    _set_state(session, gone.id, "retired", outcome=why)
+    _set_state(session, gone.id, "retired", outcome=why, taken_back=True)
     _set_state(session, instead.id, "champion")
     session.execute(select(Repository.id).order_by(Repository.id).with_for_update()).all()
     moved = _swap_back(session, gone.id, instead.id, why=why)

@@ -9,7 +9,8 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.store import beats
+from bot.store import beats, bundles
+from bot.store.bundles import Serving
 from bot.store.engine import Database
 from bot.store.migrate import is_migrated
 from bot.store.tables import WorkerBeat
@@ -49,13 +50,13 @@ def readiness(database: Database) -> dict[str, Check]:
             stored = Check(False, "not migrated; run `labelwright migrate`")
             return {"database": stored, **_unknown()}
         with database.session() as session:
-            workers = beats.fresh(session, within=FRESH)
+            workers, served = beats.fresh(session, within=FRESH), bundles.serving(session)
     except SQLAlchemyError as error:
         return {"database": Check(False, f"out of reach ({type(error).__name__})"), **_unknown()}
     return {
         "database": Check(True, "reachable, migrated"),
         "queue": _queue(workers),
-        "bundle": _bundle(workers),
+        "bundle": _bundle(workers, served),
     }
 
 
@@ -65,11 +66,13 @@ def _queue(workers: list[WorkerBeat]) -> Check:
     return Check(True, f"workers: {len(workers)}")
 
 
-def _bundle(workers: list[WorkerBeat]) -> Check:
-    served = sorted({f"{row.bundle}/{row.backend}" for row in workers if row.bundle})
-    if not served:
+def _bundle(workers: list[WorkerBeat], served: list[Serving]) -> Check:
+    """What workers hold; where a bundle was ever promoted, also which one serves how many repositories."""
+    held = sorted({f"{row.bundle}/{row.backend}" for row in workers if row.bundle})
+    if not held:
         return Check(False, "no worker serves a bundle")
-    return Check(True, ", ".join(served))
+    where = [f"{one.state} {one.bundle} serves {one.repositories} repositories" for one in served]
+    return Check(True, "; ".join([", ".join(held), *where]))
 
 
 def _unknown() -> dict[str, Check]:

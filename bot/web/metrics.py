@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from bot.store import standings, tallies
+from bot.store import bundles, standings, tallies
 from bot.store.engine import Database
 
 BOUNDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
@@ -107,6 +107,7 @@ def _families(session: Session) -> Iterator[Metric]:
         "labelwright_workers", "Workers seen lately", labels=["bundle", "backend"]
     )
     yield _filled(workers, session, _WORKERS)
+    yield from _bundles(session)
     yield _latency(session, "label_seconds", "From delivery to label")
     yield _latency(
         session,
@@ -130,6 +131,32 @@ def _standings(session: Session) -> Iterator[Metric]:
             if values.get(gauge) is not None:
                 family.add_metric([name], values[gauge])
         yield family
+
+
+def _bundles(session: Session) -> Iterator[Metric]:
+    """Alert on `bundle_taken_back`: a bundle was retired because somebody, or the watch, took it back."""
+    serves = GaugeMetricFamily(
+        "labelwright_bundle_repositories",
+        "Repositories that a bundle serves",
+        labels=["bundle", "state"],
+    )
+    for one in bundles.serving(session):
+        serves.add_metric([one.bundle, one.state], one.repositories)
+    stake = GaugeMetricFamily(
+        "labelwright_bundle_watch_stake",
+        "Evidence that corrections rose under a bundle; 40 takes it back",
+        labels=["bundle", "hours"],
+    )
+    taken = GaugeMetricFamily(
+        "labelwright_bundle_taken_back",
+        "1 for a bundle that served or was about to, and was taken back",
+        labels=["bundle", "name"],
+    )
+    for row in bundles.newest(session):
+        for window in row.watch.get("windows", ()):
+            stake.add_metric([row.id, f"{window['hours']:g}"], window["stake"])
+        taken.add_metric([row.id, row.name], float(row.taken_back))
+    yield from (serves, stake, taken)
 
 
 def _gauges(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,8 @@ class Bundle(Base):
     run_id: Mapped[int | None]
     """The retraining that made it; none where an operator brought it."""
     outcome: Mapped[str] = mapped_column(server_default="")
+    taken_back: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Retired because somebody, or the watch, wanted the bundle before again."""
     watch: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     """What the watch saw last."""
     added_at: Mapped[datetime] = now()

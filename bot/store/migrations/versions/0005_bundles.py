@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.Column("taken_back", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("watch", JSONB(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column(
             "added_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
