@@ -78,8 +78,9 @@ def encoder_graph(
     """The whole model; `linear` and `table` say how its matrices are kept and multiplied."""
     graph = Graph()
     x = _embeddings(graph, weights, table)
+    bias = _distance_bias(graph, weights)
     for layer in range(weights.layers):
-        x = _layer(graph, weights, x, prefix=f"encoder.layer.{layer}", linear=linear)
+        x = _layer(graph, weights, x, prefix=f"encoder.layer.{layer}", linear=linear, bias=bias)
     vector = graph.one("LpNormalization", _pool(graph, weights, x), axis=-1, p=2)
     return _model(graph, weights, vector)
 
@@ -97,8 +98,28 @@ def _embeddings(graph: Graph, weights: Weights, table: Table) -> str:
     return _normalise(graph, weights, total, prefix="embeddings.LayerNorm")
 
 
-def _layer(graph: Graph, weights: Weights, x: str, *, prefix: str, linear: Linear) -> str:
-    attended = _attention(graph, weights, x, prefix=f"{prefix}.attention.self", linear=linear)
+def _distance_bias(graph: Graph, weights: Weights) -> str:
+    """[1, heads, tokens, tokens], the same for all layers; the empty name where there is none."""
+    if weights.distances is None:
+        return ""
+    zero = graph.constant("zero_scalar", np.array(0, dtype=np.int64))
+    one = graph.constant("one_scalar", np.array(1, dtype=np.int64))
+    length = graph.one("Squeeze", graph.one("Shape", "input_ids", start=1, end=2))
+    places = graph.one("Range", zero, length, one)
+    column = graph.constant("column_axis", np.array([1], dtype=np.int64))
+    ahead = graph.one("Sub", places, graph.one("Unsqueeze", places, column))
+    row = graph.one("Add", ahead, graph.constant("same", np.array(weights.positions - 1)))
+    gained = graph.one("Gather", graph.constant("distances", weights.distances), row)
+    axis = graph.constant("batch_axis", np.array([0], dtype=np.int64))
+    return graph.one("Unsqueeze", graph.one("Transpose", gained, perm=[2, 0, 1]), axis)
+
+
+def _layer(
+    graph: Graph, weights: Weights, x: str, *, prefix: str, linear: Linear, bias: str
+) -> str:
+    attended = _attention(
+        graph, weights, x, prefix=f"{prefix}.attention.self", linear=linear, bias=bias
+    )
     out = f"{prefix}.attention.output"
     mixed = linear(graph, attended, f"{out}.dense", *_dense(weights, f"{out}.dense"))
     x = _normalise(graph, weights, graph.one("Add", mixed, x), prefix=f"{out}.LayerNorm")
@@ -110,16 +131,18 @@ def _layer(graph: Graph, weights: Weights, x: str, *, prefix: str, linear: Linea
     return _normalise(graph, weights, graph.one("Add", outer, x), prefix=f"{out}.LayerNorm")
 
 
-def _attention(graph: Graph, weights: Weights, x: str, *, prefix: str, linear: Linear) -> str:
-    """Query, key and value in one product, then the runtime's attention."""
+def _attention(
+    graph: Graph, weights: Weights, x: str, *, prefix: str, linear: Linear, bias: str
+) -> str:
+    """Query, key and value in one product, then the runtime's attention; `bias` is added to its scores."""
     parts = [_dense(weights, f"{prefix}.{name}") for name in ("query", "key", "value")]
     weight = np.concatenate([part[0] for part in parts], axis=1)
-    bias = np.concatenate([part[1] for part in parts])
-    joined = linear(graph, x, f"{prefix}.qkv", weight, bias)
-    query, key, value = graph.add("Split", joined, outputs=3, axis=-1, num_outputs=3)
-    return graph.one(
-        "MultiHeadAttention", query, key, value, domain=RUNTIME, num_heads=weights.heads
-    )
+    shift = np.concatenate([part[1] for part in parts])
+    joined = linear(graph, x, f"{prefix}.qkv", weight, shift)
+    asked = graph.add("Split", joined, outputs=3, axis=-1, num_outputs=3)
+    if bias:
+        asked += ["", "", bias]
+    return graph.one("MultiHeadAttention", *asked, domain=RUNTIME, num_heads=weights.heads)
 
 
 def _dense(weights: Weights, name: str) -> tuple[np.ndarray, np.ndarray]:

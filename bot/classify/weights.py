@@ -16,6 +16,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from bot.classify.bundle import check_file, file_sha256
+from bot.classify.mpnet import as_bert, distance_table
 from bot.errors import UserError
 
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -27,7 +28,7 @@ BASE_FILES: Mapping[str, str] = {
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
 }
 PATTERNS = ["*.json", "model.safetensors", "1_Pooling/config.json", "README.md"]
-OFFSET_FAMILIES = ("roberta", "xlm-roberta", "camembert")
+OFFSET_FAMILIES = ("roberta", "xlm-roberta", "camembert", "mpnet")
 FAMILIES = ("bert", *OFFSET_FAMILIES)
 GELUS = ("gelu", "gelu_python")
 Pooling = Literal["mean", "cls"]
@@ -52,6 +53,8 @@ class Weights:
     tokenizer: bytes
     lineage: Mapping[str, str]
     licence: str
+    distances: np.ndarray | None = None
+    """MPNet: what attention gains by how far a token is ahead, [2 * positions - 1, heads]."""
 
 
 def find_base_weights() -> Path:
@@ -102,9 +105,10 @@ def read_weights(directory: Path) -> Weights:
     tensors = directory / "model.safetensors"
     digest = file_sha256(tensors, advice="the model needs it; pickled checkpoints are not read")
     name = _name(directory, digest)
+    read = _read_tensors(tensors, prefix=f"{family.replace('xlm-', '')}.")
     return Weights(
         name=name,
-        tensors=_read_tensors(tensors, prefix=f"{family.replace('xlm-', '')}."),
+        tensors=as_bert(read) if family == "mpnet" else read,
         layers=int(config["num_hidden_layers"]),
         heads=int(config["num_attention_heads"]),
         hidden=int(config["hidden_size"]),
@@ -116,6 +120,7 @@ def read_weights(directory: Path) -> Weights:
         tokenizer=_read_bytes(directory / "tokenizer.json"),
         lineage={"source": name, "weights_sha256": digest},
         licence=_licence(directory),
+        distances=distance_table(read, positions) if family == "mpnet" else None,
     )
 
 

@@ -226,7 +226,7 @@ def test_refuses_a_broken_tokenizer(copy: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"model_type": "mpnet"}, "'mpnet' is none of bert"),
+        ({"model_type": "t5"}, "'t5' is none of bert"),
         ({"model_type": None}, "None is none of bert"),
         ({"hidden_act": "relu"}, "relu activation"),
         ({"position_embedding_type": "relative_key"}, "relative_key positions"),
