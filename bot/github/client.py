@@ -231,6 +231,7 @@ class InstallationClient:
             number,
             wanted,
             present=present,
+            events=lambda: self.issue_events(full_name, number),
             before_write=before_write,
         )
 

@@ -6,11 +6,12 @@ Only asked for where the list of suggestions answers; elsewhere `suggest` could 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from bot.core.types import LabelEvent
 from bot.errors import Ignore
 from bot.github.addresses import in_repository, of_issue
 from bot.github.payloads import label_from, may, need_time
@@ -87,12 +88,14 @@ def suggest(
     wanted: Sequence[Suggestion],
     *,
     present: frozenset[str],
+    events: Callable[[], Iterable[LabelEvent]],
     before_write: Callable[[], None] = lambda: None,
 ) -> Suggested:
     """Suggest each label once: not again where it is on the issue, pending, or was dismissed.
 
     Args:
         present: labels on the issue now.
+        events: reads who labelled the issue, oldest first; only asked where a label is on it after all.
         before_write: called right before suggestions are written, to wait for a turn.
     """
     earlier = _earlier(reader, full_name, number)
@@ -102,7 +105,7 @@ def suggest(
     kept = [one for one in new if _exists(reader, full_name, one.label)]
     if kept:
         before_write()
-        _post(writer, full_name, number, kept, present=present)
+        _post(writer, full_name, number, kept, present=present, events=events)
     gone = [(one.label, "the repository has no such label") for one in new if one not in kept]
     return Suggested(True, tuple(one.label for one in kept), (*skipped, *gone))
 
@@ -145,6 +148,7 @@ def _post(
     kept: Sequence[Suggestion],
     *,
     present: frozenset[str],
+    events: Callable[[], Iterable[LabelEvent]],
 ) -> None:
     answer = writer.send(
         "POST",
@@ -153,7 +157,11 @@ def _post(
         permission="issues: write",
         document={"labels": [_row(one) for one in kept]},
     )
-    _take_back(writer, full_name, number, answer.body, kept=kept, present=present)
+    rows = answer.body if isinstance(answer.body, list) else []
+    asked = {one.label.casefold() for one in kept}
+    there = {label_from(row).name for row in rows} - present
+    if outright := {name for name in there if name.casefold() in asked}:
+        _take_back(writer, full_name, number, outright - _set_by_others(events()))
 
 
 def _row(one: Suggestion) -> dict[str, Any]:
@@ -165,20 +173,15 @@ def _row(one: Suggestion) -> dict[str, Any]:
     }
 
 
-def _take_back(
-    writer: Writer,
-    full_name: str,
-    number: int,
-    body: object,
-    *,
-    kept: Sequence[Suggestion],
-    present: frozenset[str],
-) -> None:
+def _set_by_others(events: Iterable[LabelEvent]) -> set[str]:
+    """Labels that somebody else set, while we waited for our turn, say."""
+    last = {event.label: event for event in events}
+    return {name for name, event in last.items() if event.added and event.actor_kind != "us"}
+
+
+def _take_back(writer: Writer, full_name: str, number: int, names: set[str]) -> None:
     """A suggestion that GitHub put on the issue outright is taken off: nobody approved it."""
-    rows = body if isinstance(body, list) else []
-    names = {label_from(row).name for row in rows} - present
-    asked = {one.label.casefold() for one in kept}
-    for name in sorted(name for name in names if name.casefold() in asked):
+    for name in sorted(names):
         log.warning("%s#%d: a suggested label was set outright, taking it off", full_name, number)
         writer.send(
             "DELETE",

@@ -148,3 +148,16 @@ def test_suggestions_can_be_read_with_what_became_of_them(
         ("docs", "pending", None),
     ]
     assert client.suggestions("acme/plain", sandbox.open_issue("acme/plain", title="x")) is None
+
+
+def test_a_suggested_label_that_a_person_sets_meanwhile_stays(
+    sandbox: SandboxServer, app: AppAuth
+) -> None:
+    sandbox.add_repository("acme/modern", labels=LABELS, suggestions="on")
+    client = app.client(sandbox.install("acme", ["acme/modern"]))
+    number = sandbox.open_issue("acme/modern", title="Crash")
+    client.suggest_labels(
+        "acme/modern", number, [BUG],
+        before_write=lambda: sandbox.label("acme/modern", number, "bug", "ann"),
+    )  # fmt: skip
+    assert sandbox.issue_labels("acme/modern", number) == {"bug": "ann"}
