@@ -14,6 +14,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from bot.core.decide import objection
+from bot.core.evidence import teaches
 from bot.core.rules import Rules, parse_rules
 from bot.core.types import Decision, Issue, LabelEvent
 from bot.errors import GiveUp, Ignore
@@ -62,7 +63,9 @@ class Place:
 
 
 def plan(session: Session, issue_id: int, decided: Sequence[tuple[int, Decision]]) -> None:
-    """Write down what is to be done because of decisions: (decision id, decision) pairs."""
+    """Write down what is to be done because of decisions: (decision id, decision) pairs. What earlier
+    decisions left to be done is not done any more: two labels of one group would get on the issue."""
+    effects.supersede(session, issue_id)
     for decision_id, decision in decided:
         if decision.action in KIND:
             effects.plan(
@@ -228,6 +231,8 @@ class _Writing:
         rules = self._place.rules
         if issue.locked:
             return "the issue is locked"
+        if not teaches(issue.state):
+            return f"the issue is {issue.state}"
         if rules.mode == "dry-run" or (rules.mode == "suggest" and kind == "add"):
             return f"the rules say {rules.mode} now"
         return objection(label, rules=rules, exclusive=exclusive, present=issue.labels)

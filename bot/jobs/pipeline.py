@@ -170,8 +170,8 @@ def _record(
             head_id=target.head_id,
             bundle=target.encoder.bundle_id,
         )
-        if acts:
-            applying.plan(session, target.issue_id, list(zip(ids, decided, strict=True)))
+        planned = zip(ids, decided, strict=True) if acts else ()
+        applying.plan(session, target.issue_id, list(planned))
 
 
 def _keep_vector(

@@ -13,6 +13,8 @@ from bot.store.tables import Effect
 Kind = Literal["add", "remove", "suggest", "comment"]
 Status = Literal["done", "failed", "skipped"]
 
+SUPERSEDED = "decided again meanwhile"
+
 
 def plan(
     session: Session,
@@ -37,6 +39,15 @@ def plan(
         ).returning(Effect.id)
     )
     return returned.scalar_one()
+
+
+def supersede(session: Session, issue_id: int) -> None:
+    """What waits to be done on an issue was decided again: it will not be done."""
+    session.execute(
+        update(Effect)
+        .where(Effect.issue_id == issue_id, Effect.status == "pending")
+        .values(status="skipped", detail=SUPERSEDED, done_at=func.clock_timestamp())
+    )
 
 
 def finish(

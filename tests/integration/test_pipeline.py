@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from bot.core.text import issue_text
 from bot.errors import GiveUp, Ignore, RetryLater
+from bot.jobs.applying import apply_pending
 from bot.jobs.context import Context, key_of
 from bot.jobs.learn import learn_repository
+from bot.jobs.turn import Turn
 from bot.sandbox.server import SandboxServer
-from bot.store import decisions, effects, heads, repositories, vectors
-from tests.integration.down_the_road import Road, open_road
-from tests.integration.jobs_at_hand import queued
+from bot.store import decisions, effects, heads, installations, repositories, vectors
+from bot.store.tables import Repository
+from tests.integration.down_the_road import EAGER, Road, open_road
+from tests.integration.jobs_at_hand import REPO, queued
 
 US = "labelwright[bot]"
 
@@ -154,3 +157,30 @@ def test_what_was_written_stays_done_when_the_rest_fails(
         road.label()
     ended = {effect.kind: effect.status for effect in road.effects()}
     assert ended == {"add": "done", "suggest": "failed"}
+
+
+def test_a_new_decision_takes_the_place_of_one_that_waits(context: Context, road: Road) -> None:
+    with context.database.session() as session:
+        installations.set_write_interval(session, road.installation_id, 60.0)
+    Turn(context, road.installation_id)()
+    assert road.label().startswith("waits")
+    rules = EAGER.replace("bug", "feature") + "  bug: {threshold: 1.0}\n"
+    road.sandbox.put_file(REPO, ".github/labelwright.yml", rules)
+    with context.database.session() as session:
+        session.execute(update(Repository).values(rules_checked_at=None))
+    assert road.label(delivery=2).startswith("waits")
+    with context.database.session() as session:
+        installations.set_write_interval(session, road.installation_id, 0.0)
+    apply_pending(context, issue_id=road.issue_id)
+    assert set(road.labels) == {"feature"}
+    (first,) = [effect for effect in road.effects("add") if effect.label == "bug"]
+    assert (first.status, first.detail) == ("skipped", "decided again meanwhile")
+
+
+def test_what_was_closed_as_spam_gets_no_label(road: Road) -> None:
+    road.sandbox.create_label(REPO, "spam")
+    road.sandbox.label(REPO, road.number, "spam", "ben")
+    road.sandbox.close_issue(REPO, road.number, reason="not_planned")
+    assert road.label() == "applied nothing"
+    assert set(road.labels) == {"spam"}
+    assert "spam" in road.effects("add")[0].detail
