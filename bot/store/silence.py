@@ -30,8 +30,10 @@ def draw_once(session: Session, issue_id: int, *, share: float) -> Draw:
 
 
 def break_silence(session: Session, issue_id: int) -> None:
-    """Somebody asked us to act on the issue: it is no evidence from now on."""
-    session.execute(update(Issue).where(Issue.id == issue_id).values(silent=False))
+    """Somebody asked us to act on the issue: it is no evidence from now on, and is not drawn either where
+    nothing was decided on it yet."""
+    never = func.coalesce(Issue.silence, 0.0)
+    session.execute(update(Issue).where(Issue.id == issue_id).values(silent=False, silence=never))
 
 
 def evidence_weights(session: Session, repository_id: int) -> dict[int, float]:

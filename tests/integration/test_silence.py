@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from bot.jobs.context import Context
 from bot.sandbox.server import SandboxServer
-from bot.store import decisions, silence
+from bot.store import decisions, issues, silence
 from bot.store.tables import Issue
 from tests.integration.down_the_road import EAGER, Road, open_road
 from tests.integration.jobs_at_hand import REPO
@@ -99,3 +99,14 @@ def test_a_busy_month_gives_the_share_its_size(road: Road) -> None:
         session.flush()
         found = silence.draw_once(session, template.id, share=0.05)
     assert found.probability == pytest.approx(0.1, rel=0.01)
+
+
+def test_an_issue_that_we_were_asked_to_act_on_is_never_drawn(road: Road) -> None:
+    """Somebody may ask before anything was decided there: on an issue from before we came, say."""
+    reread(road, f"{EAGER}silent_share: 1\n")
+    with road.context.database.session() as session:
+        found = road.context.client(road.installation_id).issue(REPO, road.number)
+        issue_id = issues.upsert(session, road.repository_id, found, as_filed=True)
+        silence.break_silence(session, issue_id)
+    assert road.label() == "applied bug"
+    assert weights(road)[road.issue_id] == 0
