@@ -21,6 +21,9 @@ _ALWAYS_FRESH = (
     "labels",
 )
 
+_FOR_GOOD = ("deleted", "transferred")
+"""States that do not end: what is told after them was sent before."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredIssue:
@@ -43,7 +46,8 @@ class StoredIssue:
 
 
 def upsert(session: Session, repository_id: int, issue: types.Issue, *, as_filed: bool) -> int:
-    """Store what GitHub says of an issue. Text as filed is never overwritten, not even by itself.
+    """Store what GitHub says of an issue. Text as filed is never overwritten, not even by itself;
+    what has left stays gone.
 
     Returns:
         The id of the issue in the store.
@@ -66,7 +70,8 @@ def upsert(session: Session, repository_id: int, issue: types.Issue, *, as_filed
         labels=sorted(issue.labels),
     )
     new = statement.excluded
-    fresh = {name: new[name] for name in _ALWAYS_FRESH}
+    gone = Issue.state.in_(_FOR_GOOD)
+    fresh = {name: case((gone, Issue.__table__.c[name]), else_=new[name]) for name in _ALWAYS_FRESH}
     text = {
         name: case((Issue.as_filed, Issue.__table__.c[name]), else_=new[name])
         for name in ("title", "body")

@@ -207,3 +207,14 @@ def test_an_effect_is_planned_once_and_finished(session: Session, issue: int) ->
     stored = effects.of_issue(session, issue)
     assert [(row.status, row.waited_s) for row in stored] == [("done", 1.5)]
     assert stored[0].done_at is not None
+
+
+@pytest.mark.parametrize("state", ["deleted", "transferred"])
+def test_what_is_gone_stays_gone_whatever_is_told_late(
+    session: Session, repository: int, state: str
+) -> None:
+    gone = an_issue(state=state, labels=frozenset())
+    id_ = issues.upsert(session, repository, gone, as_filed=False)
+    assert issues.upsert(session, repository, an_issue(), as_filed=True) == id_
+    found = issues.get(session, id_)
+    assert (found.state, found.labels) == (state, frozenset())
