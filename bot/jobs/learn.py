@@ -22,6 +22,7 @@ from bot.core.evidence import KnownPairs
 from bot.core.label_text import label_text
 from bot.core.text import issue_text
 from bot.core.types import IssueText
+from bot.errors import Ignore
 from bot.jobs import past as pasts
 from bot.jobs.context import Context, key_of
 from bot.jobs.past import Past
@@ -47,10 +48,14 @@ def learn_repository(
     of `bundle`, or of whichever serves it now."""
     began = time.perf_counter()
     with context.database.session() as session:
-        past = pasts.read_past(session, repository_id)
+        row = served(session, repository_id)
+        found = row.head_id
+        if found is None and row.history_cursor is not None:
+            raise Ignore(f"the history of {row.full_name} is still being read, and learned then")
+        # What waits is read first: what comes after must not be taken for learned.
         waiting = touched.waiting(session, repository_id)
+        past = pasts.read_past(session, repository_id)
         pinned = refits.pinned(session, repository_id)
-        found = served(session, repository_id).head_id
         if not past.specs:
             repositories.advance(session, repository_id, "ready")
             return f"{past.full_name} has no label to learn ({reason})"

@@ -42,6 +42,9 @@ def refit_repository(context: Context, *, repository_id: int) -> str:
             raise Ignore("no label waits to be refitted")
         past = pasts.read_past(session, repository_id)
         found = served(session, repository_id).head_id
+        if not set(waiting.labels) & set(past.names):
+            touched.take(session, waiting)
+            return f"not learned here: {', '.join(waiting.labels)}"
     serving = serving_head(context, repository_id)
     labels = [label for label in waiting.labels if serving and label in serving.head.labels]
     if serving is None or not labels:

@@ -52,13 +52,14 @@ def request_harvest(session: Session, repository_id: int) -> None:
 
 
 def request_learning(session: Session, repository_id: int, *, reason: str) -> None:
-    """Have a repository's head fitted on all that is known; one fit at a time, one waiting at most."""
+    """Have a repository's head fitted on all that is known; one fit at a time, one waiting at most. The
+    daily one waits apart, for it may come to nothing: see `AUTOMATIC`."""
     name = f"learn/{repository_id}"
     queue.defer(
         session,
         queue.TASK_LEARN,
         lock=name,
-        queueing_lock=name,
+        queueing_lock=f"{name}/{reason}" if reason in AUTOMATIC else name,
         queue=queue.HISTORY,
         repository_id=repository_id,
         reason=reason,

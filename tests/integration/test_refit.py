@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from bot.classify import trial as trial_module
-from bot.core.types import Decision, LabelEvent
+from bot.core.types import Decision, LabelEvent, RepositoryLabel
 from bot.errors import Ignore, UserError
 from bot.jobs.context import Context
 from bot.jobs.learn import learn_repository
 from bot.jobs.onboarding import read_history
 from bot.jobs.refit import refit_repository
-from bot.jobs.requests import DAILY, request_refit
+from bot.jobs.requests import DAILY, request_learning, request_refit
 from bot.sandbox.server import SandboxServer
 from bot.store import (
     corrections,
@@ -24,6 +25,7 @@ from bot.store import (
     heads,
     issues,
     label_events,
+    labels,
     refits,
     repositories,
     touched,
@@ -192,11 +194,57 @@ def test_a_label_that_the_head_does_not_have_asks_for_a_whole_fit(
     context: Context, repository_id: int
 ) -> None:
     with context.database.session() as session:
+        labels.save(session, repository_id, RepositoryLabel(99, "brand new", ""))
         request_refit(session, repository_id, labels=["brand new"], reason="corrected")
     with pytest.raises(Ignore, match="fitted anew"):
         refit_repository(context, repository_id=repository_id)
     wanted = {"repository_id": repository_id, "reason": "corrected"}
     assert ("learn", wanted) in queued(context)
+
+
+def test_a_label_that_is_never_learned_asks_for_no_fit(
+    context: Context, repository_id: int
+) -> None:
+    """Such as a process label that somebody set by command."""
+    with context.database.session() as session:
+        request_refit(session, repository_id, labels=["duplicate"], reason="set by command")
+    before = queued(context)
+    told = refit_repository(context, repository_id=repository_id)
+    assert told == "not learned here: duplicate"
+    assert queued(context) == before
+    with context.database.session() as session:
+        assert not touched.waiting(session, repository_id).rows
+
+
+def test_a_correction_that_comes_while_a_whole_fit_reads_waits_for_the_next(
+    context: Context, repository_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bot.jobs import past as past_module
+
+    read = past_module.read_past
+
+    def and_then(*args: Any) -> past_module.Past:
+        past = read(*args)
+        monkeypatch.undo()
+        correct(context, repository_id, 1, removed="bug")
+        return past
+
+    monkeypatch.setattr(past_module, "read_past", and_then)
+    learn_repository(context, repository_id=repository_id, reason=DAILY)
+    with context.database.session() as session:
+        assert touched.waiting(session, repository_id).labels == ("bug",)
+
+
+def test_nothing_is_learned_of_half_a_history(context: Context, sandbox: SandboxServer) -> None:
+    """The end of reading it asks for the head; whoever asks before would let a half-taught one serve."""
+    repository_id = met(context, sandbox, 4)
+    read_history(context, repository_id=repository_id)
+    with context.database.session() as session:
+        repositories.save_cursor(session, repository_id, "events https://api/2")
+    with pytest.raises(Ignore, match="still being read"):
+        learn_repository(context, repository_id=repository_id, reason="label bug edited")
+    with context.database.session() as session:
+        assert heads.active(session, repository_id) is None
 
 
 # -- rolling back -------------------------------------------------------------------------------------
@@ -232,6 +280,18 @@ def test_changed_rules_are_no_reason_to_wait_after_a_rollback(
     roll_back(context, repository_id, 1)
     learn_repository(context, repository_id=repository_id, reason="the rules changed")
     assert serving(context, repository_id) == 3
+
+
+def test_a_change_of_rules_is_learned_though_a_daily_fit_waits(
+    context: Context, repository_id: int
+) -> None:
+    """The daily one gives way to a rollback, so the other must not be dropped in its favour."""
+    with context.database.session() as session:
+        request_learning(session, repository_id, reason=DAILY)
+        request_learning(session, repository_id, reason="the rules changed")
+        request_learning(session, repository_id, reason="label bug edited")
+    asked = [args["reason"] for task, args in queued(context) if task == "learn"]
+    assert asked == [DAILY, "the rules changed"]
 
 
 def test_a_fit_that_was_under_way_does_not_undo_a_rollback(
