@@ -133,5 +133,8 @@ def _refusal(
     if chosen.id == serving.id:
         return f"Version {chosen.version} of {full_name} serves already. {choice}"
     if not _fits(chosen, serving):
-        return f"Version {chosen.version} of {full_name} was fitted for another encoder. {choice}"
+        return (
+            f"Version {chosen.version} of {full_name} was fitted for another encoder. {choice}"
+            " `labelwright models demote` goes back to the bundle before, everywhere."
+        )
     return f"Version {chosen.version} of {full_name} is no longer kept. {choice}"
