@@ -29,7 +29,9 @@ def demo(
     with polite_errors():
         scenarios = [scenario.sample_scenario()]
         _finish(
-            play.play_all(scenarios, load_settings(), _stage(as_json=as_json), stay=stay),
+            play.play_all(
+                scenarios, load_settings(), _stage(as_json=as_json), corrected=True, stay=stay
+            ),
             as_json=as_json,
         )
 

@@ -18,6 +18,7 @@ from bot.classify.build import build_bundle, find_base_weights
 from bot.classify.expectation import Expectation
 from bot.core.families import infer_exclusive
 from bot.core.rules import Rules, learnable
+from bot.demo.lesson import teach
 from bot.demo.scenario import Scenario
 from bot.demo.stack import Stack, running_stack
 from bot.demo.summary import (
@@ -26,6 +27,7 @@ from bot.demo.summary import (
     Summary,
     label_table,
     latency_line,
+    lesson_line,
     summary_table,
 )
 from bot.errors import UserError
@@ -49,9 +51,15 @@ PATIENCE = 90.0
 
 
 def play_all(
-    scenarios: Sequence[Scenario], settings: Settings, console: Console, *, stay: bool = False
+    scenarios: Sequence[Scenario],
+    settings: Settings,
+    console: Console,
+    *,
+    corrected: bool = False,
+    stay: bool = False,
 ) -> Summary:
-    """Play every scenario, one after the other, and print what happened."""
+    """Play every scenario, one after the other, and print what happened. `corrected`: afterwards a
+    maintainer corrects a label of the first."""
     bundle = ensure_bundle(settings, console)
     with running_stack(bundle=bundle) as stack:
         console.print(
@@ -59,11 +67,15 @@ def play_all(
             f"logs in {stack.logs}; silent share 0, so that every arrival counts",
             highlight=False,
         )
-        summary = Summary(tuple(play(stack, scenario, console) for scenario in scenarios))
+        results = tuple(play(stack, scenario, console) for scenario in scenarios)
+        lesson = teach(stack, scenarios[0], results[0], console) if corrected else None
+        summary = Summary(results, lesson)
         for result in summary.results:
             console.print(label_table(result))
         console.print(summary_table(summary))
         console.print(latency_line(summary), highlight=False)
+        if lesson:
+            console.print(escape(lesson_line(lesson)), highlight=False)
         if stay:
             _stay(stack, console)
     return summary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median, quantiles
 from typing import Any
 
@@ -62,11 +62,32 @@ class RepositoryResult:
         return known_pairs(truths, self.labels, exclusive=self.exclusive)
 
 
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A correction and what came of it."""
+
+    issue: int
+    label: str
+    seconds: float
+    """From the correction to the head that has learned it; the debounce is in it."""
+    again: tuple[str, ...]
+    """What the same text got, filed once more."""
+
+    @property
+    def learned(self) -> bool:
+        return self.label not in self.again
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "learned": self.learned}
+
+
 @dataclass(frozen=True)
 class Summary:
     """All repositories of a run."""
 
     results: tuple[RepositoryResult, ...]
+    lesson: Lesson | None = None
+    """What a correction taught, where one was made."""
 
     @property
     def applied(self) -> int:
@@ -90,6 +111,7 @@ class Summary:
         return {
             **self.pooled().as_dict(),
             "promised": sorted({result.promised for result in self.results}),
+            "correction": self.lesson.as_dict() if self.lesson else None,
             "latency_seconds": self.latency(spaced=False),
             "latency_seconds_with_write_spacing": self.latency(spaced=True),
             "repositories": {
@@ -173,3 +195,12 @@ def _cells(found: Measure) -> tuple[str, ...]:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
+
+
+def lesson_line(lesson: Lesson) -> str:
+    """What is said about it."""
+    got = ", ".join(lesson.again) or "no label"
+    return (
+        f"A maintainer took {lesson.label!r} off #{lesson.issue}; {lesson.seconds:.1f} s later a head "
+        f"that had learned it served. The same text, filed once more: {got}."
+    )

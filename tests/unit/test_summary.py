@@ -10,15 +10,20 @@ import pytest
 from rich.console import Console
 
 from bot.classify.expectation import Expectation, LabelExpectation
+from bot.demo.lesson import _first_wrong
+from bot.demo.scenario import Scenario
 from bot.demo.summary import (
     Labelled,
+    Lesson,
     RepositoryResult,
     Summary,
     label_table,
     latency_line,
     latency_of,
+    lesson_line,
     summary_table,
 )
+from bot.issues_file import FiledIssue
 
 LABELS = ("bug", "feature", "area: cli")
 
@@ -120,3 +125,28 @@ def test_the_tables_show_rates_and_reasons() -> None:
 def test_several_repositories_have_a_pooled_row() -> None:
     shown = printed(summary_table(Summary((result(), result(full_name="acme/other")))))
     assert "all together" in shown
+
+
+def test_a_correction_is_told_with_what_came_of_it() -> None:
+    lesson = Lesson(issue=7, label="bug", seconds=6.24, again=("docs",))
+    assert lesson.learned
+    assert not Lesson(7, "bug", 6.0, ("bug",)).learned
+    assert Summary((result(),), lesson).as_dict()["correction"]["learned"] is True
+    assert lesson_line(lesson).endswith("filed once more: docs.")
+    assert "no label" in lesson_line(Lesson(7, "bug", 6.0, ()))
+
+
+def test_the_first_wrong_label_is_corrected_and_unlabelled_issues_prove_none() -> None:
+    filed = [
+        FiledIssue("acme/widget", n, f"issue {n}", "", (), None, None, "ada", "NONE")
+        for n in (1, 2, 3)
+    ]
+    arrivals = (
+        arrival(1, set(), {"bug": 0.9}),
+        arrival(2, {"docs"}, {"docs": 0.9}),
+        arrival(3, {"docs"}, {"bug": 0.9, "docs": 0.9}),
+    )
+    scenario = Scenario("acme/widget", (), (), tuple(filed))
+    assert _first_wrong(scenario, result(*arrivals)) == (3, "bug", filed[2])
+    two = Scenario("acme/widget", (), (), tuple(filed[:2]))
+    assert _first_wrong(two, result(*arrivals[:2])) is None
