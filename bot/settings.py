@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="Port the receiver listens on")
     bundle: Path | None = Field(
         default=None,
-        description="Directory of the bundle to serve; `<data_dir>/bundles/base` if unset",
+        description="Directory of the bundle that serves until one is promoted; `<data_dir>/bundles/base` if unset",
     )
     backend: Literal["int8", "fp32"] = Field(
         default="int8", description="Which graph of the bundle serves"

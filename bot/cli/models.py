@@ -36,4 +36,9 @@ def build(
         target = out or load_settings().bundle_dir
         with console.status("Building the bundle"):
             bundle = build_bundle(source or find_base_weights(), target)
-        console.print(f"Built {bundle.manifest.name} at {target}", highlight=False)
+        console.print(
+            f"Built {bundle.manifest.name} at {target}; where a bundle was promoted before,"
+            f" `labelwright models promote {target}` lets this one take over",
+            highlight=False,
+            soft_wrap=True,
+        )
