@@ -115,6 +115,17 @@ def test_too_few_issues_to_judge_by(tmp_path: Path) -> None:
         make_exam(read_snapshot(small))
 
 
+def test_labels_that_any_ranking_gets_right_are_not_asked_about(snapshot: Path) -> None:
+    read = read_snapshot(snapshot)
+    data = read.repositories[0]
+    known = data.known.copy()
+    known[23:, :2] = [1, -1]
+    one_sided = replace(read, repositories=(replace(data, known=known), *read.repositories[1:]))
+    exam = make_exam(one_sided)
+    assert set(np.flatnonzero((exam.known[exam.repo == 0] != 0).any(axis=0))) == {2}
+    assert (exam.known[exam.repo == 1] != 0).any(axis=0).all()
+
+
 def test_a_real_trial_is_looked_at_and_learns(base: Path, snapshot: Path) -> None:
     recipe = short(base, epochs=4)
     quest = Quest(recipe=recipe, snapshot=snapshot, out=Path("unused"))

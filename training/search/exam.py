@@ -116,10 +116,12 @@ def _rows(data: RepositoryData, rows: range | list[int]) -> RepositoryData:
 
 
 def _columns(data: RepositoryData, labels: tuple[str, ...]) -> KnownPairs:
-    """Known pairs in the columns of the lesson; a label that it never met is not asked about."""
+    """Known pairs in the columns of the lesson. A label that it never met is not asked about, nor one whose
+    yes and no don't both occur: any ranking is right there."""
     own = {spec.name: j for j, spec in enumerate(data.specs)}
     known = np.zeros((len(data.issues), len(labels)), dtype=np.int8)
     for column, label in enumerate(labels):
         if label in own:
             known[:, column] = data.known[:, own[label]]
+    known[:, ~((known > 0).any(axis=0) & (known < 0).any(axis=0))] = 0
     return known
