@@ -9,12 +9,13 @@ from bot.classify.encoder import Encoder
 from bot.core.evidence import teaches
 from bot.core.text import issue_text
 from bot.errors import Ignore, UserError
+from bot.jobs import past as pasts
 from bot.jobs.context import Context, key_of
 from bot.jobs.demotion import crown, demote
 from bot.jobs.learn import embed, learn_repository
 from bot.jobs.requests import request_embedding, request_swap
 from bot.jobs.served import served
-from bot.store import bundles, issues, vectors
+from bot.store import bundles, issues, repositories, vectors
 from bot.store.tables import Head
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,9 @@ def swap_repository(context: Context, *, repository_id: int, bundle: str) -> str
         reason = f"bundle {bundle} takes over"
         said = learn_repository(context, repository_id=repository_id, reason=reason, bundle=bundle)
     with context.database.session() as session:
+        if head_id is not None and not pasts.read_past(session, repository_id).specs:
+            # A head of labels that are gone: no new one can follow it, and nobody waits for one.
+            repositories.drop_head(session, repository_id)
         crown(session)
     return said
 

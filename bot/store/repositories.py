@@ -56,6 +56,10 @@ def rename(session: Session, repository_id: int, full_name: str) -> None:
     _set(session, repository_id, full_name=full_name)
 
 
+def set_private(session: Session, repository_id: int, *, private: bool) -> None:
+    _set(session, repository_id, private=private)
+
+
 def set_status(session: Session, repository_id: int, status: Status) -> None:
     _set(session, repository_id, status=status)
 
@@ -110,6 +114,11 @@ def activate_head(session: Session, repository_id: int, head_id: int) -> None:
     if owner != repository_id:
         raise LookupError(f"head {head_id} does not belong to repository {repository_id}")
     _set(session, repository_id, head_id=head_id)
+
+
+def drop_head(session: Session, repository_id: int) -> None:
+    """Nothing serves any more: there is no label to learn."""
+    _set(session, repository_id, head_id=None)
 
 
 def _set(session: Session, repository_id: int, **values: Any) -> None:

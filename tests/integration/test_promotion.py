@@ -203,6 +203,16 @@ def test_a_repository_that_moved_first_stays_with_the_challenger(
     assert there.serving.bundle == new
 
 
+def test_a_repository_without_labels_holds_nobody_up(there: Deployment, new: str) -> None:
+    with there.context.database.session() as session:
+        session.execute(text("UPDATE labels SET deleted_at = now()"))
+    there.promote()
+    there.work_off(*MOVING)
+    assert there.states[new] == "champion"
+    with there.context.database.session() as session:
+        assert heads.active(session, there.repository_id) is None
+
+
 # -- no-ops and refusals ------------------------------------------------------------------------------
 
 
