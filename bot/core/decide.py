@@ -67,6 +67,7 @@ def objection(
     rules: Rules,
     exclusive: tuple[tuple[str, ...], ...],
     present: Collection[str],
+    removed_by_human: Collection[str],
 ) -> str:
     """Why a label that was decided on earlier must not be set any more; "" where it still may.
 
@@ -77,13 +78,13 @@ def objection(
         scores=(),
         groups=_groups(exclusive, rules, [label, *present]),
         present=_folded(present),
-        removed=frozenset(),
+        removed=_folded(removed_by_human),
         available=_folded([label]),
     )
     score = Score(label, 1.0, None, 0.0)
     if rules.unsure is not None and _fold(label) == _fold(rules.unsure):
         labelled = any(learnable(name, rules) for name in present)
-        return "somebody labelled it meanwhile" if labelled else _never(score, case)
+        return "somebody labelled it meanwhile" if labelled else _unwanted(score, case)
     return next((reason for object_to in _LASTING if (reason := object_to(score, case))), "")
 
 
@@ -106,6 +107,10 @@ def _present(score: Score, case: _Case) -> str:
 
 def _removed(score: Score, case: _Case) -> str:
     return "a human removed it from this issue" if _fold(score.label) in case.removed else ""
+
+
+def _unwanted(score: Score, case: _Case) -> str:
+    return _removed(score, case) or _never(score, case)
 
 
 def _unavailable(score: Score, case: _Case) -> str:
@@ -142,8 +147,8 @@ _OBJECTIONS: tuple[Objection, ...] = (
     _answered,
 )
 
-_LASTING: tuple[Objection, ...] = (_never, _unlearnable, _answered)
-"""Those of them that only the rules and the issue's labels decide."""
+_LASTING: tuple[Objection, ...] = (_removed, _never, _unlearnable, _answered)
+"""Those of them that the rules and people decide, whatever the head says."""
 
 
 def _likelier_rival(score: Score, case: _Case) -> Score | None:

@@ -60,6 +60,8 @@ class Place:
     number: int
     known_ids: Mapping[str, int]
     rules: Rules
+    removed: frozenset[str]
+    """Labels that people took off, under the names that they have now; GitHub's events bear the old."""
 
 
 def plan(session: Session, issue_id: int, decided: Sequence[tuple[int, Decision]]) -> None:
@@ -126,6 +128,7 @@ def _place(session: Session, issue_id: int) -> Place:
         number=issue.number,
         known_ids=labels.known_ids(session, issue.repository_id),
         rules=parse_rules(repository.rules_text or ""),
+        removed=frozenset(label_events.removed_by_human(session, issue_id)),
     )
 
 
@@ -235,7 +238,13 @@ class _Writing:
             return f"the issue is {issue.state}"
         if rules.mode == "dry-run" or (rules.mode == "suggest" and kind == "add"):
             return f"the rules say {rules.mode} now"
-        return objection(label, rules=rules, exclusive=exclusive, present=issue.labels)
+        return objection(
+            label,
+            rules=rules,
+            exclusive=exclusive,
+            present=issue.labels,
+            removed_by_human=self._place.removed,
+        )
 
     def _remember(self, applied: Applied) -> None:
         """Whose labels these are; the webhook that says so may get lost, and they are not a human's."""

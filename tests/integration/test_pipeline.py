@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from sqlalchemy import text, update
 
 from bot.core.text import issue_text
+from bot.core.types import LabelEvent
 from bot.errors import GiveUp, Ignore, RetryLater
 from bot.jobs.applying import apply_pending
 from bot.jobs.context import Context, key_of
 from bot.jobs.learn import learn_repository
 from bot.jobs.turn import Turn
 from bot.sandbox.server import SandboxServer
-from bot.store import decisions, effects, heads, installations, repositories, vectors
+from bot.store import (
+    decisions,
+    effects,
+    heads,
+    installations,
+    label_events,
+    repositories,
+    vectors,
+)
 from bot.store.tables import Repository
 from tests.integration.down_the_road import EAGER, Road, open_road
 from tests.integration.jobs_at_hand import REPO, queued
@@ -184,3 +195,26 @@ def test_what_was_closed_as_spam_gets_no_label(road: Road) -> None:
     assert road.label() == "applied nothing"
     assert set(road.labels) == {"spam"}
     assert "spam" in road.effects("add")[0].detail
+
+
+@pytest.mark.parametrize("mode", ["apply", "suggest"])
+def test_what_was_taken_off_while_a_write_waits_is_neither_set_nor_suggested(
+    context: Context, road: Road, mode: str
+) -> None:
+    """GitHub's own events may tell of it under another name, if the label was renamed since."""
+    road.sandbox.put_file(
+        REPO, ".github/labelwright.yml", f"mode: {mode}\nsuggestions: comment\n{EAGER}"
+    )
+    with context.database.session() as session:
+        session.execute(update(Repository).values(rules_checked_at=None))
+        installations.set_write_interval(session, road.installation_id, 60.0)
+    Turn(context, road.installation_id)()
+    assert road.label().startswith("waits")
+    with context.database.session() as session:
+        removal = LabelEvent("bug", False, "ben", "human", datetime.now(UTC))
+        label_events.record(session, road.issue_id, [removal], source="webhook")
+        installations.set_write_interval(session, road.installation_id, 0.0)
+    apply_pending(context, issue_id=road.issue_id)
+    assert road.labels == {}
+    (said,) = [effect for effect in road.effects() if effect.label == "bug"]
+    assert (said.status, said.detail) == ("skipped", "a human removed it from this issue")
