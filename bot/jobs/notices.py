@@ -2,7 +2,8 @@
 
 It goes to the next issue that is opened: the first one that the broken file could have mattered for. An
 issue of its own would be louder, and a comment on the commit needs a permission that we do not ask for.
-In a dry run nothing is said; a permission that is missing is for the owner's status, not for a comment.
+In a dry run nothing is said, nor on the silent share; a permission that is missing is for the owner's
+status, not for a comment.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from bot.jobs import queue
 from bot.jobs.context import Context
 from bot.jobs.served import served
 from bot.jobs.turn import EARLY, NotYet, Turn
-from bot.store import answers, repositories
+from bot.store import answers, repositories, silence
 from bot.store.tables import Repository
 
 MARKER = "rules"
@@ -75,7 +76,10 @@ def _place(session: Session, row: Repository, number: int | None) -> int | None:
     before = notice.error if notice is not None else ""
     if error == before:
         return None
-    return notice.number if notice is not None and before else number
+    if notice is not None and before:
+        return notice.number
+    kept = number is not None and silence.is_kept(session, row.id, number)
+    return None if kept else number
 
 
 def _error(row: Repository) -> str:

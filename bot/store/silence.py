@@ -36,6 +36,12 @@ def break_silence(session: Session, issue_id: int) -> None:
     session.execute(update(Issue).where(Issue.id == issue_id).values(silent=False, silence=never))
 
 
+def is_kept(session: Session, repository_id: int, number: int) -> bool:
+    """Whether nothing is said on the issue of this number."""
+    here = (Issue.repository_id == repository_id, Issue.number == number)
+    return bool(session.scalar(select(Issue.silent).where(*here)))
+
+
 def evidence_weights(session: Session, repository_id: int) -> dict[int, float]:
     """Issue id -> how many issues it stands for as unbiased evidence.
 

@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import update
 
 from bot.jobs.context import Context
+from bot.jobs.notices import request_notice
 from bot.sandbox.server import SandboxServer
-from bot.store import decisions, issues, silence
+from bot.store import decisions, issues, repositories, silence
 from bot.store.tables import Issue
 from tests.integration.down_the_road import EAGER, Road, open_road
-from tests.integration.jobs_at_hand import REPO
+from tests.integration.jobs_at_hand import REPO, queued
 
 RULES = ".github/labelwright.yml"
 
@@ -110,3 +111,17 @@ def test_an_issue_that_we_were_asked_to_act_on_is_never_drawn(road: Road) -> Non
         silence.break_silence(session, issue_id)
     assert road.label() == "applied bug"
     assert weights(road)[road.issue_id] == 0
+
+
+def test_not_even_the_rules_are_spoken_of_on_a_silent_issue(road: Road) -> None:
+    reread(road, f"{EAGER}silent_share: 1\n")
+    road.label()
+    with road.context.database.session() as session:
+        repositories.save_rules(
+            session, road.repository_id, text=EAGER, etag=None, error="line 2: no such key"
+        )
+        request_notice(session, road.repository_id, number=road.number)
+    assert "notice" not in [task for task, _ in queued(road.context)]
+    with road.context.database.session() as session:
+        request_notice(session, road.repository_id, number=road.number + 1)
+    assert "notice" in [task for task, _ in queued(road.context)]
