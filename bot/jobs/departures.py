@@ -19,10 +19,13 @@ from bot.store import issues, label_events, labels, repositories
 
 
 def left(context: Context, event: OfIssue, *, state: str = "deleted") -> str:
-    """An issue that left teaches nothing more: it keeps its text, and loses its labels."""
+    """An issue that left teaches nothing more: it keeps its text, and loses its labels. In a pause too,
+    for nothing tells of it later."""
     gone = replace(event.issue, state=state, labels=frozenset())
     with context.database.session() as session:
-        served(session, event.repository.id)
+        known = repositories.get(session, event.repository.id)
+        if known is None or known.status == "removed":
+            raise Ignore(f"repository {event.repository.id} is not served")
         issues.upsert(session, event.repository.id, gone, as_filed=False)
     return "issue gone"
 

@@ -105,8 +105,7 @@ def _handle_account(context: Context, event: events.Event) -> str:
                 repositories.set_status(session, event.repository.id, "removed")
                 return "repository deleted"
             case events.RepositoryVisibilityChanged():
-                row = served(session, event.repository.id)
-                row.private = event.private
+                repositories.set_private(session, event.repository.id, private=event.private)
                 return "private" if event.private else "public"
             case _:
                 raise Ignore("nothing to do for this event")

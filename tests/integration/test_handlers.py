@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bot.core.types import LabelSpec
 from bot.errors import GiveUp
 from bot.jobs.context import Context
 from bot.sandbox.server import SandboxServer
-from bot.store import installations, labels
+from bot.store import installations, labels, repositories
+from bot.store.repositories import Status
 from tests.fixtures.sandbox import Receiver
 from tests.integration.jobs_at_hand import (
     REPO,
@@ -117,6 +120,22 @@ def test_a_rename_is_kept(
     sandbox.rename_repository(REPO, "gadget")
     assert tell() == [f"renamed from {REPO}"]
     assert row(context, repository_id).full_name == "acme/gadget"
+
+
+@pytest.mark.parametrize("status", ["ready", "paused"])
+def test_what_became_private_is_known_to_be_so(
+    context: Context, repository_id: int, status: Status
+) -> None:
+    """Texts of private repositories are in no training, so a pause must not keep us from hearing it."""
+    with context.database.session() as session:
+        repositories.set_status(session, repository_id, status)
+    told = {
+        "action": "privatized",
+        "repository": {"id": repository_id, "full_name": REPO, "private": True},
+        "sender": {"login": "ann", "type": "User"},
+    }
+    assert handled(context, "repository", json.dumps(told).encode()) == "private"
+    assert row(context, repository_id).private
 
 
 # -- labels of the repository -------------------------------------------------------------------------

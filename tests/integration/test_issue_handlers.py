@@ -97,11 +97,15 @@ def test_an_edit_before_the_opening_does_not_become_the_text(
     assert (found.title, found.as_filed) == ("As filed", True)
 
 
+@pytest.mark.parametrize("status", ["new", "paused"])
 @pytest.mark.parametrize("verb", ["delete", "transfer"])
 def test_an_issue_that_left_teaches_no_more(
-    context: Context, sandbox: SandboxServer, repository_id: int, verb: str
+    context: Context, sandbox: SandboxServer, repository_id: int, verb: str, status: str
 ) -> None:
+    """A pause does not keep us from hearing it: when it ends, nothing would tell any more."""
     number = sandbox.open_issue(REPO, title="Crash", labels=["bug"])
+    with context.database.session() as session:
+        repositories.set_status(session, repository_id, status)  # type: ignore[arg-type]
     if verb == "delete":
         sandbox.delete_issue(REPO, number)
     else:
