@@ -87,10 +87,11 @@ def _register_configured(
 ) -> StoredBundle | None:
     """The first promotion puts what serves on record, as a copy that a later build leaves alone."""
     try:
-        bundle = publish(configured, bundles_dir)
+        usable(configured)
     except UserError as error:
-        log.warning("nothing to go back to: %s", error)
+        log.warning("there will be no way back from the first promotion: %s", error)
         return None
+    bundle = publish(configured, bundles_dir)
     with database.session() as session:
         bundles.lock(session)
         if (found := bundles.champion(session)) is not None:

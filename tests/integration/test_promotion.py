@@ -6,6 +6,7 @@ import errno
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,30 @@ def test_the_last_head_of_the_bundle_before_is_never_pruned(
         learn_repository(there.context, repository_id=there.repository_id, reason="daily")
     there.demote()
     assert (there.serving.bundle, there.serving.version) == (old, 1)
+
+
+def test_the_first_promotion_needs_no_bundle_before_it(
+    there: Deployment, tmp_path: Path, new: str
+) -> None:
+    away = replace(there, old=tmp_path / "nowhere")
+    away.promote()
+    assert away.states == {new: "challenger"}
+    away.work_off(*MOVING)
+    assert (away.states, away.serving.bundle) == ({new: "champion"}, new)
+    with pytest.raises(UserError, match="nothing to go back to"):
+        away.demote()
+
+
+def test_no_room_for_what_serves_is_no_promotion(
+    there: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Any, to: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        there.promote()
+    assert (there.states, queued(there.context)) == ({}, [])
 
 
 # -- faults -------------------------------------------------------------------------------------------
