@@ -11,9 +11,11 @@ from tokenizers import Tokenizer
 
 from bot.errors import UserError
 
-REACHES = (6, 64)
-"""Characters looked at per token that may be kept. Prose and code fill their tokens within six; what
-does not gets more, and nothing pays for a body of 64 KB to keep 256 tokens of it."""
+REACH = 6
+"""Characters looked at first, per token that may be kept: prose and code fill their tokens within six,
+and nothing pays for a body of 64 KB to keep 128 tokens of it."""
+FARTHER = 8
+"""Times as far at the next look, where that was not enough."""
 
 
 def open_session(model: Path | bytes) -> Any:
@@ -57,11 +59,13 @@ def open_tokenizer(path: Path, *, max_tokens: int) -> Tokenizer:
 
 def token_ids(tokenizer: Tokenizer, text: str, *, max_tokens: int) -> np.ndarray:
     """int64 [1, tokens]; an empty text still has its special tokens."""
-    near, far = (max_tokens * reach for reach in REACHES)
-    start = _whole_words(text, near)
-    ids = tokenizer.encode(start).ids
-    if len(ids) < max_tokens and len(start) < len(text):
-        ids = tokenizer.encode(_whole_words(text, far) or text[:far]).ids
+    reach = max_tokens * REACH
+    while True:
+        start = _whole_words(text, reach)
+        ids = tokenizer.encode(start).ids
+        if len(ids) >= max_tokens or len(start) == len(text):
+            break
+        reach *= FARTHER
     return np.array([ids], dtype=np.int64)
 
 
