@@ -18,7 +18,7 @@ from bot.core.evidence import teaches
 from bot.core.rules import Rules, parse_rules
 from bot.core.types import Decision, Issue, LabelEvent
 from bot.errors import GiveUp, Ignore
-from bot.github.apply import Applied, apply_labels
+from bot.github.apply import Applied, apply_labels, last_events
 from bot.github.client import InstallationClient
 from bot.github.suggestions import Suggestion
 from bot.jobs import queue
@@ -193,8 +193,7 @@ class _Writing:
             objection=object_to,
             before_write=self._turn,
         )
-        outcomes = _outcomes(applied, wanted)
-        self._remember(applied)
+        outcomes = _outcomes(applied, wanted, faster=self._remember(applied))
         self._finish(outcomes)
         return [p.label for p in wanted if outcomes[p.effect_id][0] == "done"]
 
@@ -246,17 +245,19 @@ class _Writing:
             removed_by_human=self._place.removed,
         )
 
-    def _remember(self, applied: Applied) -> None:
-        """Whose labels these are; the webhook that says so may get lost, and they are not a human's."""
+    def _remember(self, applied: Applied) -> dict[str, str]:
+        """Whose labels these are; the webhook that says so may get lost, and they are not a human's. Of
+        those that were there already, and are not ours from an earlier try: (folded) label -> who set it."""
         us = self._context.auth.identity().login
         now = datetime.now(UTC).replace(microsecond=0)  # as GitHub tells times: all in one order
-        events: Iterable[LabelEvent] = [
-            LabelEvent(label, True, us, "us", now) for label in applied.added
-        ]
+        events = [LabelEvent(label, True, us, "us", now) for label in applied.added]
         if applied.already:
             events = self._client.issue_events(self._place.full_name, self._place.number)
         with self._context.database.session() as session:
             label_events.record(session, self._place.issue_id, events, source="effect")
+        last = last_events(events)
+        told = {name.casefold(): last.get(name.casefold()) for name in applied.already}
+        return {name: e.actor for name, e in told.items() if e and e.actor_kind != "us"}
 
     def _finish(self, outcomes: Mapping[int, Outcome]) -> None:
         self._open -= outcomes.keys()
@@ -267,10 +268,13 @@ class _Writing:
                 )
 
 
-def _outcomes(applied: Applied, wanted: Iterable[Planned]) -> dict[int, Outcome]:
-    there = {name.casefold() for name in (*applied.added, *applied.already)}
+def _outcomes(
+    applied: Applied, wanted: Iterable[Planned], *, faster: Mapping[str, str]
+) -> dict[int, Outcome]:
+    there = {name.casefold() for name in (*applied.added, *applied.already)} - faster.keys()
     why_not = {name.casefold(): reason for name, reason in applied.skipped}
     why_not |= {name.casefold(): "deleted while we wrote" for name in applied.recreated}
+    why_not |= {name: f"{who} was faster" for name, who in faster.items()}
     return {
         planned.effect_id: ("done", "")
         if planned.label.casefold() in there

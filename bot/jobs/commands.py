@@ -232,8 +232,8 @@ class _Desk:
     def _relabel(self) -> str:
         if self._paused():
             return texts.PAUSED
-        with self.scene.context.database.session() as session:
-            silence.break_silence(session, self.scene.issue_id)
+        if self.writes:
+            self._break_silence()
         issue = self.client.issue(self.scene.full_name, self.scene.number)
         try:
             pipeline.label_issue(
@@ -249,11 +249,14 @@ class _Desk:
 
     def _why(self) -> str:
         """Telling what we think is saying something: the issue is no unbiased evidence any more."""
-        with self.scene.context.database.session() as session:
-            silence.break_silence(session, self.scene.issue_id)
         if self.speaks:
+            self._break_silence()
             self._comment(explain(self.scene.context, self.scene.issue_id), marker=WHY)
         return SILENT
+
+    def _break_silence(self) -> None:
+        with self.scene.context.database.session() as session:
+            silence.break_silence(session, self.scene.issue_id)
 
     def _pause(self, *, on: bool) -> str:
         with self.scene.context.database.session() as session:

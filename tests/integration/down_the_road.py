@@ -36,10 +36,10 @@ class Road:
         filed: Issue = replace(found, **changes)  # type: ignore[arg-type]
         return label_issue(
             self.context, repository_id=self.repository_id, filed=filed, as_filed=as_filed,
-            delivery_id=self._delivery(delivery),
+            delivery_id=self.delivery(delivery),
         )  # fmt: skip
 
-    def _delivery(self, number: int) -> int:
+    def delivery(self, number: int) -> int:
         """The id of the delivery with this number, stored at first sight."""
         with self.context.database.session() as session:
             if number > (session.scalar(select(func.count(Delivery.id))) or 0):

@@ -23,6 +23,7 @@ from bot.store import (
     installations,
     label_events,
     repositories,
+    silence,
     vectors,
 )
 from bot.store.tables import Repository
@@ -218,3 +219,18 @@ def test_what_was_taken_off_while_a_write_waits_is_neither_set_nor_suggested(
     assert road.labels == {}
     (said,) = [effect for effect in road.effects() if effect.label == "bug"]
     assert (said.status, said.detail) == ("skipped", "a human removed it from this issue")
+
+
+def test_a_label_that_somebody_was_faster_to_set_is_not_our_doing(
+    context: Context, road: Road
+) -> None:
+    with context.database.session() as session:
+        installations.set_write_interval(session, road.installation_id, 60.0)
+    Turn(context, road.installation_id)()
+    assert road.label().startswith("waits")
+    road.sandbox.label(REPO, road.number, "bug", "ben")
+    assert apply_pending(context, issue_id=road.issue_id) == "applied nothing"
+    (effect,) = road.effects("add")
+    assert (effect.status, effect.detail) == ("skipped", "ben was faster")
+    with context.database.session() as session:
+        assert silence.labels_set(session, road.repository_id) == {}

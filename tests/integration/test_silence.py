@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from bot.github.events import CommentCreated, parse_event
+from bot.jobs.commands import obey
 from bot.jobs.context import Context
 from bot.jobs.notices import request_notice
 from bot.sandbox.server import SandboxServer
 from bot.store import decisions, issues, repositories, silence
 from bot.store.tables import Issue
+from tests.fixtures.sandbox import Receiver
 from tests.integration.down_the_road import EAGER, Road, open_road
 from tests.integration.jobs_at_hand import REPO, queued
 
@@ -125,3 +128,20 @@ def test_not_even_the_rules_are_spoken_of_on_a_silent_issue(road: Road) -> None:
     with road.context.database.session() as session:
         request_notice(session, road.repository_id, number=road.number + 1)
     assert "notice" in [task for task, _ in queued(road.context)]
+
+
+@pytest.mark.parametrize("command", ["/relabel", "/why"])
+def test_a_command_in_a_dry_run_costs_no_evidence(
+    road: Road, receiver: Receiver, command: str
+) -> None:
+    """Nothing is done and nothing said, so nothing is shaped."""
+    reread(road, f"{EAGER}mode: dry-run\n")
+    road.label()
+    road.sandbox.set_role(REPO, "ann", "triage")
+    road.sandbox.hook_url = receiver.url
+    road.sandbox.comment(REPO, road.number, command, actor="ann")
+    assert road.sandbox.hooks.wait()
+    event = parse_event("issue_comment", receiver.received[-1].body)
+    assert isinstance(event, CommentCreated)
+    assert obey(road.context, event, delivery_id=road.delivery(2)) == "1 commands by ann"
+    assert weights(road)[road.issue_id] == 1.0
