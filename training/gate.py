@@ -36,8 +36,9 @@ class Verdict:
 
 
 def judge(case: Case, past: Sequence[PastRun] = (), *, terms: Terms = USUAL) -> Verdict:
-    """Promote or keep. `past`: every run that came to the gate before, in any order."""
-    earlier = [run for run in past if run.run != case.run]
+    """Promote or keep. `past`: every run that came to the gate before, in any order; this very one, if
+    it is judged anew, is no earlier try."""
+    earlier = [run for run in past if _named(run) != _named(case)]
     if reason := _not_to_be_tried(case, earlier, terms):
         return Verdict(False, (f"The champion stays: {reason}",), 0.0, tried=False)
     alpha = level_of_try(case.champion, earlier, alpha=terms.alpha)
@@ -82,6 +83,11 @@ def holm(p_values: Mapping[str, float], *, alpha: float) -> list[str]:
             break
         rejected.append(name)
     return rejected
+
+
+def _named(run: Case | PastRun) -> tuple[str, ...]:
+    """The name alone is whatever a person gave."""
+    return run.run, run.champion, run.challenger, run.snapshot
 
 
 def _not_to_be_tried(case: Case, past: Sequence[PastRun], terms: Terms) -> str:

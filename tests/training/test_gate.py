@@ -102,7 +102,22 @@ def test_alpha_is_spent_over_tries_against_one_champion() -> None:
     others = [past_run(i, champion="older") for i in range(9)]
     not_tried = [past_run(i, tried=False) for i in range(9)]
     assert judge(case(), others + not_tried).alpha == pytest.approx(0.025)
-    assert judge(case(), [*runs[:4], past_run(9, run="run-1")]).alpha == pytest.approx(0.05 / 30)
+
+
+def test_a_name_that_is_given_twice_hides_no_try() -> None:
+    """`labelwright-train evaluate` calls every run `by hand` if it is told no name."""
+    before = past_run(1, run="by hand")
+    assert judge(case(run="by hand"), [before]).alpha == pytest.approx(0.05 / 6)
+    same = past_run(1, run="by hand", windows={"a/one": window()})
+    assert not judge(case(run="by hand"), [same]).tried
+
+
+def test_a_run_that_is_judged_anew_is_no_second_try() -> None:
+    shown = case()
+    mine = past_run_of(record(shown, judge(shown)))
+    assert judge(shown, [mine]) == judge(shown)
+    # Against another champion it is one: its evaluation part has been looked at.
+    assert not judge(case(champion="newer"), [mine]).tried
 
 
 def test_a_gain_that_sufficed_at_the_first_try_does_not_at_the_tenth() -> None:
