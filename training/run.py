@@ -8,33 +8,41 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 from bot.classify.bundle import Backend, read_bundle
-from bot.errors import LabelwrightError, UserError
+from bot.errors import GiveUp, LabelwrightError, UserError
 from bot.store import runs
 from bot.store.engine import Database
+from bot.store.tables import Run
 from training.card import model_card, spent_on
 from training.cut import CutSettings, cut_store, seen_until
 from training.evaluate import evaluate
 from training.export import export_bundle
-from training.gate import judge, past_run
-from training.launch import Launcher, OnProgress, Work
+from training.gate import judge, past_run, record
+from training.launch import FitFailed, Launcher, OnProgress, Work
 from training.recipe import Recipe
 from training.recipe_file import read_recipe, recipe_text
 from training.report import write_report
-from training.snapshot import read_snapshot
+from training.snapshot import Snapshot, read_snapshot
 
 log = logging.getLogger(__name__)
 
 Promote = Callable[[Path, int], str]
 """Called with the bundle that won and the id of the run; what it says is the run's outcome."""
+
+
+class Elsewhere(UserError):
+    """Another process brings the run on; it is not ours to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,43 +72,86 @@ def begin(house: House, *, recipe: Recipe, reason: str) -> int:
     directory = house.directory / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     directory.mkdir(parents=True)
     work = Work(directory)
-    work.recipe.write_text(recipe_text(recipe), encoding="utf-8")
-    with house.database.session() as session:
-        seen = [Work(Path(row.directory)).snapshot for row in runs.finished(session)]
-        kept = [path for path in seen if (path / "manifest.json").is_file()]
-        snapshot = cut_store(
-            session,
-            work.snapshot,
-            settling=house.settling,
-            settings=CutSettings(used=seen_until(kept)),
-        )
-        return runs.create(
-            session,
-            reason=reason,
-            launcher=house.launcher,
-            directory=directory,
-            snapshot=snapshot.id,
-        )
+    try:
+        work.recipe.write_text(recipe_text(recipe), encoding="utf-8")
+        with house.database.session() as session:
+            snapshot = cut_store(
+                session,
+                work.snapshot,
+                settling=house.settling,
+                settings=CutSettings(used=_used(runs.finished(session))),
+            )
+            return runs.create(
+                session,
+                reason=reason,
+                launcher=house.launcher,
+                directory=directory,
+                snapshot=snapshot.id,
+            )
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+def _used(judged: Sequence[Run]) -> dict[str, datetime]:
+    """Repository -> the newest issue that must not judge any more: what was tried has judged, and what
+    was promoted has learned. A challenger that was kept out takes what it saw with it, so that evidence
+    too little for one try gathers for the next."""
+    used: dict[str, datetime] = {}
+    for row in judged:
+        run, snapshot = past_run(row.report), Work(Path(row.directory)).snapshot
+        last = {name: window.last for name, window in run.windows.items() if run.tried}
+        if run.promoted and (snapshot / "manifest.json").is_file():
+            last |= seen_until([snapshot])
+        for name, at in last.items():
+            if at is not None:
+                used[name] = max(at, used.get(name, at))
+    return used
 
 
 def go_on(house: House, run_id: int, *, on_progress: OnProgress) -> str:
-    """Bring a run to its end from wherever it is; the outcome in words.
+    """Bring a run to its end from wherever it is; the outcome in words. One that failed goes on where
+    it failed.
 
     Raises:
+        Elsewhere: another process brings it on, or has taken it over; nothing was changed.
         LabelwrightError: it failed, and its row says why.
     """
+    with runs.driving(house.database, run_id) as mine:
+        if not mine:
+            raise Elsewhere(f"Run {run_id} is under way in another process.")
+        return _go_on(house, run_id, on_progress)
+
+
+def _go_on(house: House, run_id: int, on_progress: OnProgress) -> str:
     with house.database.session() as session:
         row = runs.get(session, run_id)
-        work, ended = Work(Path(row.directory)), row.finished_at is not None
-        if ended:
+        if row.status in ("promoted", "kept"):
             return row.outcome
+        if row.launcher != house.launcher:
+            raise UserError(f"Run {run_id} goes on with --launcher {row.launcher}.")
+        if row.status == "failed":
+            runs.reopen(session, run_id)
+        work = Work(Path(row.directory))
     try:
         _fit(house, run_id, work, on_progress)
         return _decide(house, run_id, work, on_progress)
-    except LabelwrightError as error:
-        with house.database.session() as session:
-            runs.finish(session, run_id, "failed", str(error))
+    except (Elsewhere, runs.LeaseLost):
         raise
+    except LabelwrightError as error:
+        _failed(house, run_id, str(error))
+        raise
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}" if isinstance(error, OSError) else ""
+        why = f"a fault that nobody foresaw: {told or type(error).__name__}"
+        log.exception("run %d", run_id)
+        _failed(house, run_id, why)
+        raise GiveUp(f"Run {run_id} failed, {why}; `run --resume {run_id}` goes on.") from error
+
+
+def _failed(house: House, run_id: int, why: str) -> None:
+    with house.database.session() as session:
+        runs.finish(session, run_id, "failed", why)
 
 
 def _fit(house: House, run_id: int, work: Work, on_progress: OnProgress) -> None:
@@ -109,40 +160,62 @@ def _fit(house: House, run_id: int, work: Work, on_progress: OnProgress) -> None
     if house.launcher == "agent":
         launcher.fit(work, on_progress=on_progress)
         return
-    with house.database.session() as session:
-        if runs.get(session, run_id).status == "fitted":
-            return
-        mine = runs.lease(session, launcher=house.launcher, by=socket.gethostname(), run_id=run_id)
-    if mine is None:
-        raise UserError(
-            f"Run {run_id} is being fitted by another process; its lease ends "
-            f"{runs.LEASE.total_seconds() / 60:.0f} minutes after the last sign of life."
-        )
+    lease = _lease(house, run_id)
+    if lease is None:
+        return
 
     def alive(told: Mapping[str, Any]) -> None:
         on_progress(told)
-        with house.database.session() as session:
-            runs.heartbeat(session, run_id, mine.token, told)
+        try:
+            with house.database.session() as session:
+                runs.heartbeat(session, run_id, lease.token, told)
+        except OperationalError:
+            log.warning("run %d: the database is out of reach, the fit goes on", run_id)
 
-    launcher.fit(work, on_progress=_now_and_then(alive))
+    try:
+        launcher.fit(work, on_progress=_now_and_then(alive))
+    except (KeyboardInterrupt, SystemExit):
+        with house.database.session() as session, suppress(runs.LeaseLost):
+            runs.release(session, run_id, lease.token)
+        raise
     with house.database.session() as session:
-        runs.fitted(session, run_id, mine.token)
+        runs.fitted(session, run_id, lease.token)
+
+
+def _lease(house: House, run_id: int) -> runs.Lease | None:
+    """The right to fit; None where it is fitted already."""
+    with house.database.session() as session:
+        if runs.get(session, run_id).status == "fitted":
+            return None
+        mine = runs.lease(session, launcher=house.launcher, by=socket.gethostname(), run_id=run_id)
+        if mine is not None:
+            return mine
+        row = runs.get(session, run_id)
+        session.refresh(row)
+    if row.status == "failed":
+        raise FitFailed(row.outcome)
+    raise Elsewhere(
+        f"Run {run_id} is being fitted by another process ({row.leased_by}); its lease ends "
+        f"{runs.LEASE.total_seconds() / 60:.0f} minutes after the last sign of life."
+    )
 
 
 def _decide(house: House, run_id: int, work: Work, on_progress: OnProgress) -> str:
     bundle = work.directory / "bundle"
-    on_progress({"step": "export"})
-    _export(work, bundle)
-    on_progress({"step": "evaluate"})
     snapshot = read_snapshot(work.snapshot)
+    done = _done(work, snapshot)
+    on_progress({"step": "export"})
+    _export(work, bundle, done)
+    on_progress({"step": "evaluate"})
     evaluation = evaluate(
         snapshot, house.champion(), bundle, backend=house.backend, threads=house.threads
     )
     case = evaluation.case(str(run_id))
     with house.database.session() as session:
-        past = [past_run(row.report) for row in runs.finished(session)]
-    verdict = judge(case, past)
-    done = json.loads((work.out / "done.json").read_text(encoding="utf-8"))
+        runs.lock_verdicts(session)
+        verdict = judge(case, [past_run(row.report) for row in runs.finished(session)])
+        # On record before anything follows from it: what was tried is spent, whatever fails now.
+        runs.note_verdict(session, run_id, record(case, verdict))
     card = model_card(
         evaluation,
         verdict,
@@ -151,21 +224,38 @@ def _decide(house: House, run_id: int, work: Work, on_progress: OnProgress) -> s
         spent=spent_on(done, cpu_seconds=evaluation.cpu_seconds),
     )
     write_report(work.directory / "report", evaluation, case, verdict, card=card)
-    kept = json.loads((work.directory / "report" / "verdict.json").read_text(encoding="utf-8"))
     outcome = " ".join(verdict.reasons)
     if verdict.promote:
         outcome = f"{outcome} {house.promote(bundle, run_id)}"
     with house.database.session() as session:
-        ending: runs.Ending = "promoted" if verdict.promote else "kept"
-        runs.finish(session, run_id, ending, outcome, report=kept)
+        runs.finish(session, run_id, "promoted" if verdict.promote else "kept", outcome)
     return outcome
 
 
-def _export(work: Work, bundle: Path) -> None:
+def _done(work: Work, snapshot: Snapshot) -> dict[str, Any]:
+    """What the fit says of itself.
+
+    Raises:
+        GiveUp: it learned from other issues, perhaps from those that are to judge it.
+    """
+    path = work.out / "done.json"
+    try:
+        done = json.loads(path.read_text(encoding="utf-8"))
+        of = done["snapshot"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise GiveUp(f"{path} cannot be read; delete {work.out} and fit again.") from None
+    if of != snapshot.id:
+        raise GiveUp(
+            f"{work.out} was made of another snapshot ({of}, not {snapshot.id}); delete it, and "
+            f"{work.directory / 'bundle'}, and fit again."
+        )
+    return dict(done)
+
+
+def _export(work: Work, bundle: Path, done: Mapping[str, Any]) -> None:
     with suppress(UserError):
         read_bundle(bundle)
         return  # whole already, from before a stop
-    done = json.loads((work.out / "done.json").read_text(encoding="utf-8"))
     lineage = {key: str(done[key]) for key in ("recipe", "snapshot") if key in done}
     export_bundle(work.out / "encoder", bundle, lineage=lineage)
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select, text, update
 from sqlalchemy.orm import Session
 
 from bot.errors import UserError
+from bot.store.engine import Database
 from bot.store.tables import Run
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,9 @@ MAX_ATTEMPTS = 3
 """Fits that may die before the run is given up."""
 LEASE = timedelta(minutes=10)
 """Without a heartbeat for so long, whoever fits is taken for dead."""
+
+DRIVING, JUDGING = 5_270_001, 5_270_002
+"""Advisory locks."""
 
 Ending = Literal["promoted", "kept", "failed"]
 
@@ -65,9 +70,40 @@ def newest(session: Session, *, limit: int = 20) -> list[Run]:
 
 
 def finished(session: Session) -> list[Run]:
-    """Every run that came to the gate, oldest first: what alpha was spent on."""
-    ended = select(Run).where(Run.status.in_(("promoted", "kept")))
-    return list(session.scalars(ended.order_by(Run.id)))
+    """Every run that came to the gate, oldest first: what alpha was spent on. One that failed later,
+    when it was to be promoted, is among them."""
+    return [run for run in session.scalars(select(Run).order_by(Run.id)) if run.report]
+
+
+def unfinished(session: Session, *, launcher: str) -> list[int]:
+    """Ids of the runs that have not come to an end, oldest first."""
+    wanted = select(Run.id).where(Run.launcher == launcher, Run.finished_at.is_(None))
+    return list(session.scalars(wanted.order_by(Run.id)))
+
+
+@contextmanager
+def driving(database: Database, run_id: int) -> Iterator[bool]:
+    """Whether the run is ours to bring on, for the time of the block: one process at a time does.
+
+    PostgreSQL holds it with the connection, so that whoever dies lets go.
+    """
+    connection = database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    connection.detach()  # closed for good afterwards: a pool would keep the lock
+    with closing(connection):
+        asked = text("SELECT pg_try_advisory_lock(:key, :run)")
+        yield bool(connection.scalar(asked, {"key": DRIVING, "run": run_id}))
+
+
+def lock_verdicts(session: Session) -> None:
+    """One run at a time is judged, until the transaction ends: else two might be the same try."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:key, 0)"), {"key": JUDGING})
+
+
+def note_verdict(session: Session, run_id: int, report: Mapping[str, Any]) -> None:
+    """What the gate said, before anything follows from it. A try that was made stays on record."""
+    run = get(session, run_id)
+    if report["tried"] or not run.report.get("tried"):
+        run.report = dict(report)
 
 
 def lease(session: Session, *, launcher: str, by: str, run_id: int | None = None) -> Lease | None:
@@ -117,6 +153,19 @@ def fitted(session: Session, run_id: int, token: str) -> None:
     run.status, run.lease, run.leased_until = "fitted", None, None
 
 
+def release(session: Session, run_id: int, token: str) -> None:
+    """Whoever fitted it was told to stop: the run waits, and this was no failure."""
+    run = leased(session, run_id, token)
+    run.status, run.lease, run.leased_until = "waiting", None, None
+    run.attempt -= 1
+
+
+def reopen(session: Session, run_id: int) -> None:
+    """A failed run goes on where it failed: what stood in its way may be mended."""
+    run = get(session, run_id)
+    run.status, run.attempt, run.finished_at = "waiting", 0, None
+
+
 def broke(session: Session, run_id: int, token: str, why: str) -> None:
     """A fit ended badly: another try while there are tries left, an alert in the log otherwise."""
     run = leased(session, run_id, token)
@@ -124,23 +173,21 @@ def broke(session: Session, run_id: int, token: str, why: str) -> None:
         finish(session, run_id, "failed", why)
         return
     log.warning("run %d, attempt %d: %s; it waits for another", run_id, run.attempt, why)
-    run.status, run.lease, run.leased_until, run.outcome = "waiting", None, None, why
+    run.status, run.lease, run.leased_until = "waiting", None, None
+    run.outcome = why.replace("\x00", "")
 
 
-def finish(
-    session: Session,
-    run_id: int,
-    status: Ending,
-    outcome: str,
-    *,
-    report: Mapping[str, Any] | None = None,
-) -> None:
-    """How a run ended, with the reason. A failure is an error in the log as well as a row."""
-    values = {"status": status, "outcome": outcome, "lease": None, "leased_until": None}
-    session.execute(
+def finish(session: Session, run_id: int, status: Ending, outcome: str) -> None:
+    """How a run ended, with the reason. A failure is an error in the log as well as a row; a run that
+    has ended already stays as it is."""
+    outcome = outcome.replace("\x00", "")  # the end of a log may hold some, PostgreSQL takes none
+    ended = (
         update(Run)
-        .where(Run.id == run_id)
-        .values(**values, report=dict(report or {}), finished_at=datetime.now(UTC))
+        .where(Run.id == run_id, Run.finished_at.is_(None))
+        .values(status=status, outcome=outcome, lease=None, leased_until=None)
+        .values(finished_at=datetime.now(UTC))
+        .returning(Run.id)
     )
-    level = logging.ERROR if status == "failed" else logging.INFO
-    log.log(level, "run %d %s: %s", run_id, status, outcome)
+    if session.execute(ended).first() is not None:
+        level = logging.ERROR if status == "failed" else logging.INFO
+        log.log(level, "run %d %s: %s", run_id, status, outcome)

@@ -27,6 +27,8 @@ LAUNCHER = "agent"
 SNAPSHOT = "snapshot"
 RECIPE = "recipe.json"
 FIT = "fit"
+DONE = "done.json"
+"""The last file that a fit writes."""
 MAX_FILE = 8 * 1024**3
 """Bytes of one file that a box may bring."""
 
@@ -64,13 +66,20 @@ def runs_router(database: Database, *, tokens: Sequence[str]) -> APIRouter:
 
     @router.post("/lease")
     def lease(asking: Asking) -> Response:
-        with database.session() as session:
-            found = runs.lease(session, launcher=LAUNCHER, by=asking.agent)
-        if found is None:
-            return Response(status_code=204)
-        files = _listing(found.directory)
-        body = {"run": found.run_id, "lease": found.token, "attempt": found.attempt, "files": files}
-        return JSONResponse(body)
+        while True:
+            with database.session() as session:
+                found = runs.lease(session, launcher=LAUNCHER, by=asking.agent)
+            if found is None:
+                return Response(status_code=204)
+            try:
+                _sweep(found.directory)
+                files = _listing(found.directory)
+            except OSError as error:  # or it would hold up all that wait behind it
+                with database.session() as session:
+                    runs.finish(session, found.run_id, "failed", f"its files are gone: {error}")
+                continue
+            told = {"run": found.run_id, "lease": found.token, "attempt": found.attempt}
+            return JSONResponse({**told, "files": files})
 
     @router.get("/{run_id}/files/{name:path}")
     def fetch(run_id: int, name: str, lease: LeaseHeader) -> FileResponse:
@@ -97,6 +106,7 @@ def runs_router(database: Database, *, tokens: Sequence[str]) -> APIRouter:
             directory = Path(runs.leased(session, run_id, lease).directory)
             _take_over(_arriving(directory, lease), directory / FIT, whole.files)
             runs.fitted(session, run_id, lease)
+            _sweep(directory)
         return {"status": "thank you"}
 
     @router.post("/{run_id}/broke")
@@ -156,6 +166,12 @@ def _arriving(directory: Path, lease: str) -> Path:
     return directory / f".arriving-{hashlib.sha256(lease.encode()).hexdigest()[:16]}"
 
 
+def _sweep(directory: Path) -> None:
+    """What boxes brought that lost their lease on the way."""
+    for left in directory.glob(".arriving-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def _inside(directory: Path, name: str) -> Path:
     parts = PurePosixPath(name).parts
     if not parts or ".." in parts or name.startswith("/") or "\x00" in name:
@@ -166,14 +182,18 @@ def _inside(directory: Path, name: str) -> Path:
 async def _receive(request: Request, target: Path) -> str:
     """The body, streamed to `target`; its sha256."""
     digest, size = hashlib.sha256(), 0
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("wb") as stream:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > MAX_FILE:
-                raise HTTPException(413, f"a file of a fit holds at most {MAX_FILE} bytes")
-            digest.update(chunk)
-            await run_in_threadpool(stream.write, chunk)  # a disk must not hold up webhooks
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as stream:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > MAX_FILE:
+                    raise HTTPException(413, f"a file of a fit holds at most {MAX_FILE} bytes")
+                digest.update(chunk)
+                await run_in_threadpool(stream.write, chunk)  # a disk must not hold up webhooks
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise HTTPException(507, f"{target.name} cannot be kept: {error.strerror}") from None
     return digest.hexdigest()
 
 
@@ -188,5 +208,7 @@ def _take_over(arrived: Path, out: Path, expected: dict[str, str]) -> None:
     } - expected.keys()
     if strangers:
         raise HTTPException(422, f"{min(strangers)} arrived, but is not in the list of files")
+    if DONE not in expected:
+        raise HTTPException(422, f"{DONE} is missing: a fit without it did not come to its end")
     shutil.rmtree(out, ignore_errors=True)
     arrived.rename(out)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.concurrency import run_in_threadpool
 
 from bot.errors import UserError
 from bot.store import runs
 from bot.store.engine import Database
+from bot.web import runs as web_runs
 from bot.web.app import create_app
 
 TOKEN = "let me in"
@@ -60,6 +62,10 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def left_in(directory: Path) -> set[str]:
+    return {path.name for path in directory.iterdir()}
+
+
 def status(database: Database, run: int) -> tuple[str, str]:
     with database.session() as session:
         row = runs.get(session, run)
@@ -86,9 +92,11 @@ def test_a_box_fetches_fits_and_brings_back(
     put = client.put(f"/runs/{run}/fit/encoder/w", content=b"weights", headers=held(leased))
     assert put.json() == {"sha256": sha256(b"weights")}
     assert not (directory / "fit").exists()
-    whole = {"files": {"encoder/w": sha256(b"weights")}}
+    client.put(f"/runs/{run}/fit/done.json", content=b"{}", headers=held(leased))
+    whole = {"files": {"encoder/w": sha256(b"weights"), "done.json": sha256(b"{}")}}
     assert client.post(f"/runs/{run}/done", json=whole, headers=held(leased)).is_success
     assert (directory / "fit" / "encoder" / "w").read_bytes() == b"weights"
+    assert left_in(directory) == {"fit", "recipe.json", "snapshot"}
     assert status(database, run) == ("fitted", "")
     assert client.post("/runs/lease", json={"agent": "box"}).status_code == 204
 
@@ -124,7 +132,46 @@ def test_a_dead_box_is_replaced_and_cannot_come_back(
     assert late.status_code == 409
     assert "not leased to you" in late.json()["detail"]
     assert client.post(f"/runs/{run}/heartbeat", json={}, headers=held(dead)).status_code == 409
-    assert not (directory / "fit").exists()
+    assert left_in(directory) == {"recipe.json", "snapshot"}, "what the dead box brought is gone"
+
+
+def test_a_run_without_files_is_given_up_and_holds_up_no_other(
+    client: TestClient, database: Database, run: int, tmp_path: Path
+) -> None:
+    with database.session() as session:
+        runs.get(session, run).directory = str(tmp_path / "deleted")
+        other = runs.create(
+            session, reason="r", launcher="agent", directory=tmp_path, snapshot="abc"
+        )
+    assert lease(client)["run"] == other
+    assert status(database, run)[0] == "failed"
+    assert "deleted" in status(database, run)[1]
+
+
+def test_a_full_disk_is_told_and_keeps_nothing(
+    client: TestClient, run: int, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leased = lease(client)
+
+    async def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(web_runs, "run_in_threadpool", _all_but_writing(full))
+        put = client.put(f"/runs/{run}/fit/w", content=b"weights", headers=held(leased))
+    assert put.status_code == 507
+    assert "No space left" in put.json()["detail"]
+    assert not [path for path in directory.rglob("w") if path.is_file()]
+
+
+def _all_but_writing(full: Callable[..., Any]) -> Callable[..., Any]:
+    """Starlette's own, until it comes to a write."""
+
+    async def run(function: Callable[..., Any], *given: Any) -> Any:
+        writes = getattr(function, "__name__", "") == "write"
+        return await (full() if writes else run_in_threadpool(function, *given))
+
+    return run
 
 
 def test_a_run_that_kills_its_boxes_is_given_up_loudly(
@@ -155,6 +202,7 @@ def test_a_broken_fit_is_tried_again_then_failed(
         ({"w": "0" * 64}, "w did not arrive as it was sent"),
         ({"w": sha256(b"weights"), "v": "0" * 64}, "v did not arrive"),
         ({"v": sha256(b"x")}, "v did not arrive"),
+        ({"w": sha256(b"weights")}, "done.json is missing"),
     ],
 )
 def test_a_fit_with_a_wrong_hash_is_not_taken(
@@ -194,15 +242,40 @@ def test_an_unknown_run_is_named(database: Database) -> None:
 
 
 def test_runs_that_came_to_the_gate_are_counted(database: Database, directory: Path) -> None:
+    """A try stays on record, whatever came after it, and another look at it changes nothing."""
+    tried: dict[str, Any] = {"tried": True, "alpha": 0.01}
     with database.session() as session:
         ids = [
             runs.create(session, reason="r", launcher="local", directory=directory, snapshot="s")
             for _ in range(4)
         ]
-        runs.finish(session, ids[0], "kept", "no gain", report={"alpha": 0.01})
+        runs.note_verdict(session, ids[0], tried)
+        runs.finish(session, ids[0], "kept", "no gain")
         runs.finish(session, ids[1], "failed", "NaN")
-        runs.finish(session, ids[2], "promoted", "better")
+        runs.note_verdict(session, ids[2], {"tried": False})
+        runs.note_verdict(session, ids[2], tried)
+        runs.note_verdict(session, ids[2], {"tried": False})
+        runs.finish(session, ids[2], "failed", "another takes over\x00")
     with database.session() as session:
         assert [row.id for row in runs.finished(session)] == [ids[0], ids[2]]
-        assert json.loads(json.dumps(runs.finished(session)[0].report)) == {"alpha": 0.01}
+        assert [row.report for row in runs.finished(session)] == [tried, tried]
         assert [row.id for row in runs.newest(session, limit=2)] == ids[:1:-1]
+        assert runs.unfinished(session, launcher="local") == [ids[3]]
+        assert runs.unfinished(session, launcher="agent") == []
+
+
+def test_a_run_ends_once(database: Database, run: int, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO), database.session() as session:
+        runs.finish(session, run, "promoted", "better")
+        runs.finish(session, run, "failed", "too late")
+    assert status(database, run) == ("promoted", "better")
+    assert "too late" not in caplog.text
+
+
+def test_one_process_at_a_time_brings_a_run_on(database: Database, run: int) -> None:
+    with runs.driving(database, run) as mine, runs.driving(database, run) as theirs:
+        assert (mine, theirs) == (True, False)
+        with runs.driving(database, run + 1) as another:
+            assert another
+    with runs.driving(database, run) as again:
+        assert again

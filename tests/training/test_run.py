@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from sqlalchemy import delete
 
 from bot.classify.build import build_bundle
 from bot.classify.bundle import read_bundle
-from bot.errors import LabelwrightError, UserError
+from bot.errors import GiveUp, LabelwrightError, UserError
 from bot.jobs.schedule import fire_due
 from bot.store import runs
 from bot.store.engine import Database
@@ -25,11 +26,12 @@ from tests.training.tiny import tiny_recipe
 from training import run as run_module
 from training.fit import run as fit_run
 from training.gate import Verdict
-from training.launch import FitFailed, OnProgress, Work
+from training.launch import FitFailed, Launcher, OnProgress, Work
 from training.recipe import Recipe
 from training.recipe_file import read_recipe
 from training.run import House, begin, go_on
 from training.schedule import Retraining, new_corrections, schedules
+from training.snapshot import read_snapshot
 
 
 @dataclass
@@ -53,6 +55,17 @@ class Here:
                 tracker="none",
             )
         )
+
+
+@dataclass
+class Interrupted:
+    """Something comes between while it is fitted."""
+
+    meanwhile: Callable[[], None]
+
+    def fit(self, work: Work, *, on_progress: OnProgress) -> None:
+        self.meanwhile()
+        on_progress({"step": 1})
 
 
 @dataclass
@@ -111,6 +124,10 @@ def row(house: House, run_id: int) -> Run:
         found = runs.get(session, run_id)
         session.expunge(found)
         return found
+
+
+def _with(house: House, launcher: Launcher) -> House:
+    return replace(house, launch=lambda run_id: launcher)
 
 
 def silent(told: Mapping[str, Any]) -> None:
@@ -211,6 +228,130 @@ def test_two_machines_do_not_fit_the_same_run(house: House, recipe: Recipe) -> N
         assert runs.lease(session, launcher="local", by="another", run_id=run_id)
     with pytest.raises(UserError, match="being fitted by another"):
         go_on(house, run_id, on_progress=silent)
+    assert (row(house, run_id).status, row(house, run_id).leased_by) == ("leased", "another")
+
+
+def test_two_processes_do_not_decide_on_the_same_run(house: House, recipe: Recipe) -> None:
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    with runs.driving(house.database, run_id), pytest.raises(UserError, match="under way"):
+        go_on(house, run_id, on_progress=silent)
+    assert row(house, run_id).status == "waiting"
+    go_on(house, run_id, on_progress=silent)
+    assert row(house, run_id).status == "kept"
+
+
+def test_a_run_that_another_took_over_is_left_to_it(house: House, recipe: Recipe) -> None:
+    run_id = begin(house, recipe=recipe, reason="weekly")
+
+    def meanwhile() -> None:
+        with house.database.session() as session:
+            runs.get(session, run_id).leased_until = NOW - timedelta(days=9999)
+            assert runs.lease(session, launcher="local", by="another", run_id=run_id)
+
+    with pytest.raises(runs.LeaseLost):
+        go_on(_with(house, Interrupted(meanwhile)), run_id, on_progress=silent)
+    assert (row(house, run_id).status, row(house, run_id).leased_by) == ("leased", "another")
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_a_fit_that_was_stopped_goes_on_at_once(
+    house: House, recipe: Recipe, stop: type[BaseException]
+) -> None:
+    run_id = begin(house, recipe=recipe, reason="weekly")
+
+    def interrupt() -> None:
+        raise stop
+
+    for _ in range(runs.MAX_ATTEMPTS + 1):
+        with pytest.raises(stop):
+            go_on(_with(house, Interrupted(interrupt)), run_id, on_progress=silent)
+        assert row(house, run_id).status == "waiting"
+    go_on(house, run_id, on_progress=silent)
+    assert row(house, run_id).status == "kept"
+
+
+def test_a_fault_that_nobody_foresaw_is_a_row_and_an_alert(
+    house: House, recipe: Recipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = begin(house, recipe=recipe, reason="weekly")
+
+    def fill_the_disk() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with caplog.at_level(logging.ERROR), pytest.raises(GiveUp, match="No space left"):
+        go_on(_with(house, Interrupted(fill_the_disk)), run_id, on_progress=silent)
+    assert row(house, run_id).status == "failed"
+    assert "No space left on device" in row(house, run_id).outcome
+    assert "No space left on device" in caplog.text
+    go_on(house, run_id, on_progress=silent)
+    assert row(house, run_id).status == "kept"
+
+
+def test_a_run_of_another_launcher_is_left_alone(house: House, recipe: Recipe) -> None:
+    run_id = begin(replace(house, launcher="agent"), recipe=recipe, reason="weekly")
+    with pytest.raises(UserError, match="--launcher agent"):
+        go_on(house, run_id, on_progress=silent)
+    assert row(house, run_id).status == "waiting"
+
+
+def test_a_run_that_was_given_up_says_why(house: House, recipe: Recipe) -> None:
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    with house.database.session() as session:
+        runs.get(session, run_id).attempt = runs.MAX_ATTEMPTS
+    with pytest.raises(FitFailed, match="3 fits died"):
+        go_on(house, run_id, on_progress=silent)
+
+
+def test_a_fit_of_another_snapshot_is_not_taken(house: House, recipe: Recipe) -> None:
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    with house.database.session() as session:
+        mine = runs.lease(session, launcher="local", by="x", run_id=run_id)
+        assert mine is not None
+        runs.fitted(session, run_id, mine.token)
+    fit = Path(row(house, run_id).directory) / "fit"
+    fit.mkdir()
+    (fit / "done.json").write_text('{"snapshot": "other"}')
+    with pytest.raises(LabelwrightError, match="another snapshot"):
+        go_on(house, run_id, on_progress=silent)
+    assert row(house, run_id).status == "failed"
+
+
+def test_what_was_judged_stays_on_record_if_it_cannot_be_promoted(
+    house: House, recipe: Recipe, monkeypatch: pytest.MonkeyPatch, promoted: Promoted
+) -> None:
+    """Else luck could be tried again and again on the same issues."""
+    yes = Verdict(True, ("The challenger is promoted: it is better.",), 0.01, tried=True)
+    monkeypatch.setattr(run_module, "judge", lambda case, past: yes)
+
+    def busy(bundle: Path, run_id: int) -> str:
+        raise UserError("another bundle is taking over")
+
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    with pytest.raises(UserError, match="taking over"):
+        go_on(replace(house, promote=busy), run_id, on_progress=silent)
+    failed = row(house, run_id)
+    assert (failed.status, failed.report["tried"], failed.report["alpha"]) == ("failed", True, 0.01)
+    with house.database.session() as session:
+        assert [one.id for one in runs.finished(session)] == [run_id]
+    go_on(house, run_id, on_progress=silent)
+    assert row(house, run_id).status == "promoted"
+    assert [asked for _, asked in promoted.asked] == [run_id]
+
+
+@pytest.mark.parametrize(("tried", "again"), [(False, True), (True, False)])
+def test_evidence_gathers_until_it_is_tried(
+    house: House, recipe: Recipe, monkeypatch: pytest.MonkeyPatch, tried: bool, again: bool
+) -> None:
+    no = Verdict(False, ("The champion stays: no.",), 0.01, tried=tried)
+    monkeypatch.setattr(run_module, "judge", lambda case, past: no)
+    windows = []
+    for _ in range(2):
+        run_id = begin(house, recipe=recipe, reason="weekly")
+        snapshot = read_snapshot(Path(row(house, run_id).directory) / "snapshot")
+        windows.append(snapshot.repositories[0].facts.window)
+        go_on(house, run_id, on_progress=silent)
+    assert windows[0] is not None
+    assert windows[1] == (windows[0] if again else None)
 
 
 def test_nothing_to_learn_from_is_said_and_leaves_no_run(
@@ -222,6 +363,7 @@ def test_nothing_to_learn_from_is_said_and_leaves_no_run(
         begin(house, recipe=recipe, reason="weekly")
     with database.session() as session:
         assert runs.newest(session) == []
+    assert list(house.directory.iterdir()) == []
 
 
 def test_due_times_retrain_and_corrections_have_to_be_enough(
