@@ -11,9 +11,10 @@ import logging
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import httpx
@@ -74,15 +75,19 @@ class Server:
         return Leased(told["run"], told["lease"], told["files"])
 
     def fetch(self, leased: Leased, directory: Path, *, beat: OnProgress) -> None:
-        """Every file of the run into `directory`; what is there already, whole, is not fetched again."""
+        """Every file of the run into `directory`; what is there already, whole, is not fetched again.
+        A fit that was begun with other files goes."""
         for name, sha256 in leased.files.items():
             beat({"fetching": name})
+            if ".." in PurePosixPath(name).parts or name.startswith("/"):
+                raise UserError(f"the server sends a file {name!r}, which leads out of the run")
             target = directory / name
             if target.is_file() and file_sha256(target) == sha256:
                 continue
+            shutil.rmtree(Work(directory).out, ignore_errors=True)
             target.parent.mkdir(parents=True, exist_ok=True)
             arriving = target.with_name(f".{target.name}.arriving")
-            self._download(leased, name, arriving)
+            self._download(leased, name, arriving, beat=beat)
             if file_sha256(arriving) != sha256:
                 raise httpx.ReadError(f"{name} did not arrive as it was sent")
             arriving.replace(target)
@@ -100,7 +105,8 @@ class Server:
         for name in files:
             beat({"bringing": name})
             url = f"/runs/{leased.run}/fit/{name}"
-            self._good(self._http.put(url, content=_parts(out / name), headers=_held(leased)))
+            content = _parts(out / name, partial(beat, {"bringing": name}))
+            self._good(self._http.put(url, content=content, headers=_held(leased)))
         self._post(leased, "done", {"files": files})
 
     def broke(self, leased: Leased, why: str) -> None:
@@ -110,7 +116,7 @@ class Server:
         url = f"/runs/{leased.run}/{what}"
         self._good(self._http.post(url, json=body, headers=_held(leased)))
 
-    def _download(self, leased: Leased, name: str, target: Path) -> None:
+    def _download(self, leased: Leased, name: str, target: Path, *, beat: OnProgress) -> None:
         url = f"/runs/{leased.run}/files/{name}"
         with self._http.stream("GET", url, headers=_held(leased)) as answer:
             if answer.status_code == 409:
@@ -119,6 +125,7 @@ class Server:
             with target.open("wb") as stream:
                 for part in answer.iter_bytes(PART):
                     stream.write(part)
+                    beat({"fetching": name})
 
     def _good(self, answer: httpx.Response) -> httpx.Response:
         if answer.status_code == 409:
@@ -156,7 +163,7 @@ def work_once(server: Server, launcher: Launcher, directory: Path) -> bool:
         server.fetch(leased, work.directory, beat=heart)
         launcher.fit(work, on_progress=heart)
         server.bring(leased, work.out, beat=heart)
-    except (FitFailed, UserError) as error:
+    except (FitFailed, UserError, OSError) as error:  # a full disk, say
         server.broke(leased, str(error))
         log.error("run %d: %s", leased.run, error)
     else:
@@ -189,7 +196,9 @@ def _held(leased: Leased) -> dict[str, str]:
     return {"x-lease": leased.lease}
 
 
-def _parts(path: Path) -> Iterator[bytes]:
+def _parts(path: Path, alive: Callable[[], None]) -> Iterator[bytes]:
+    """A large file takes longer than a lease lasts."""
     with path.open("rb") as stream:
         while part := stream.read(PART):
             yield part
+            alive()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 import time
@@ -21,7 +22,7 @@ from bot.store import runs
 from bot.store.engine import Database
 from bot.web.app import create_app
 from training import agent
-from training.agent import Lost, Server, work_once
+from training.agent import Leased, Lost, Server, work_once
 from training.cli import app
 from training.launch import FitFailed, OnProgress, Work
 from training.launch.pull import Pull
@@ -148,6 +149,51 @@ def test_a_failed_fit_is_told(server: Server, database: Database, run: int, tmp_
     with database.session() as session:
         row = runs.get(session, run)
         assert (row.status, row.outcome) == ("waiting", "the loss became nan in step 7")
+
+
+def test_a_full_disk_on_the_box_is_told(
+    server: Server, database: Database, run: int, tmp_path: Path
+) -> None:
+    def meanwhile(work: Work, beat: OnProgress) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert work_once(server, Writes(meanwhile), tmp_path / "box")
+    with database.session() as session:
+        row = runs.get(session, run)
+        assert row.status == "waiting"
+        assert "No space left on device" in row.outcome
+    assert list((tmp_path / "box").iterdir()) == []
+
+
+def test_long_transfers_keep_the_lease(
+    server: Server, run: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file may take longer than a lease lasts."""
+    monkeypatch.setattr(agent, "BEAT", 0.0)
+    told: list[object] = []
+    monkeypatch.setattr(server, "heartbeat", lambda leased, progress: told.append(progress))
+    assert work_once(server, Writes(), tmp_path / "box")
+    assert told.count({"fetching": "snapshot/issues.parquet"}) >= 3
+    assert told.count({"bringing": "encoder/model.safetensors"}) >= 3
+
+
+def test_a_fit_of_other_files_is_not_brought(server: Server, run: int, tmp_path: Path) -> None:
+    """Another server, or a new database, may number another run alike."""
+    old = tmp_path / "box" / f"run-{run}"
+    (old / "fit").mkdir(parents=True)
+    (old / "fit" / "done.json").write_text("of another run")
+    (old / "recipe.json").write_text("of another run")
+    assert work_once(server, Writes(), tmp_path / "box")
+    assert (tmp_path / "run" / "fit" / "done.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("name", ["../escape", "/etc/escape", "a/../../escape"])
+def test_no_name_leads_out_of_the_box(
+    server: Server, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_download", lambda *_: pytest.fail("it was fetched"))
+    with pytest.raises(UserError, match="escape"):
+        server.fetch(Leased(1, "l", {name: "0"}), tmp_path / "box", beat=print)
 
 
 def test_the_operator_hears_why_a_run_was_given_up(database: Database, run: int) -> None:
