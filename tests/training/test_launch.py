@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from tests.training.snapshots import make_snapshot
 from tests.training.tiny import make_rows, make_tiny_encoder, tiny_recipe
 from training.launch import FitFailed, Work
 from training.launch.kubernetes import Kubernetes
-from training.launch.local import Local
+from training.launch.local import Local, stop
 from training.launch.slurm import Slurm
 from training.recipe_file import recipe_text
 
@@ -80,6 +82,27 @@ def test_a_fit_that_fails_shows_the_end_of_its_log(work: Work, base: Path) -> No
     assert "Its last lines" in str(failed.value)
 
 
+def test_who_will_not_wait_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C once more, while the ranks are saving."""
+    deaf = "import signal, sys, time; signal.signal(15, lambda *_: None); print(1, flush=True)"
+    words = [sys.executable, "-c", f"{deaf}; time.sleep(60)"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    wait = process.wait
+
+    def impatient(timeout: float | None = None) -> int:
+        if timeout is not None:
+            raise KeyboardInterrupt
+        return wait()
+
+    monkeypatch.setattr(process, "wait", impatient)
+    with pytest.raises(KeyboardInterrupt):
+        stop(process)
+    assert process.poll() == -signal.SIGKILL
+    process.stdout.close()
+
+
 def test_progress_is_the_last_whole_line(work: Work) -> None:
     assert work.progress() == {}
     work.out.mkdir()
@@ -98,6 +121,50 @@ def test_the_batch_script_is_sound_bash(work: Work) -> None:
     assert "#SBATCH --signal=B:TERM@120" in script
     assert "--nproc-per-node=4" in script
     assert f"'{odd.snapshot}'" in script
+    assert f"#SBATCH --output='{odd.directory}/fit.log'" in script
+
+
+CLUSTER = """#!/bin/bash
+here="$(dirname "$0")"
+case "$(basename "$0")" in
+    sbatch) echo "asked" >> "$here/asked"; echo 41 ;;
+    *) n=$(cat "$here/looks" 2>/dev/null || echo 0); echo $((n + 1)) > "$here/looks"
+       if [ "$n" = 0 ]; then echo "Unable to contact slurm controller" >&2; exit 1; fi
+       if [ "$n" = 1 ]; then echo R; exit 0; fi
+       echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A scheduler whose controller is away at the first look, and whose job ends without a model."""
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    for name in ("sbatch", "squeue"):
+        (bin / name).write_text(CLUSTER)
+        (bin / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin}:/usr/bin:/bin")
+    return bin
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_a_controller_that_is_away_ends_no_job(work: Work, cluster: Path) -> None:
+    told: list[object] = []
+    with pytest.raises(FitFailed, match="job 41 ended without a model"):
+        Slurm(poll=0.01).fit(work, on_progress=told.append)
+    assert told == [{"job": "41"}] * 3
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_a_job_that_still_runs_is_not_submitted_twice(work: Work, cluster: Path) -> None:
+    def stop(told: object) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            Slurm(poll=0.01).fit(work, on_progress=stop)
+    assert (cluster / "asked").read_text() == "asked\n"
 
 
 @pytest.mark.parametrize(
@@ -119,6 +186,9 @@ def test_one_node_is_a_job_and_more_are_a_train_job(work: Work) -> None:
     root = work.directory.parent
     one = Kubernetes(image="labelwright-training", claim="runs", root=root, gpus=8).manifest(work)
     assert (one["apiVersion"], one["kind"]) == ("batch/v1", "Job")
+    # Kubernetes takes lower-case names alone.
+    named = Kubernetes(image="i", claim="c", root=root).manifest(Work(root / "20261122T0852_1"))
+    assert named["metadata"]["name"] == "labelwright-20261122t0852-1"
     (container,) = one["spec"]["template"]["spec"]["containers"]
     assert "--nproc-per-node=8" in container["command"]
     assert f"/runs/{work.directory.name}/snapshot" in container["command"]

@@ -6,6 +6,7 @@ The run's directory has to lie on a volume that the pods mount too.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from dataclasses import dataclass
@@ -125,7 +126,8 @@ class Kubernetes:
 
 
 def _name(work: Work) -> str:
-    return f"labelwright-{work.directory.name}"
+    """Lower case, digits and hyphens, or the cluster refuses it."""
+    return "labelwright-" + re.sub("[^a-z0-9]+", "-", work.directory.name.lower()).strip("-")
 
 
 def _failed(found: dict[str, Any]) -> bool:

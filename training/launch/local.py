@@ -80,15 +80,17 @@ def environment() -> dict[str, str]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, time to save, then SIGKILL to the whole group."""
+    """SIGTERM, time to save, then SIGKILL to the whole group; at once where nobody waits for that."""
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(timeout=GRACE)
-    except subprocess.TimeoutExpired:
+    except BaseException as impatient:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        if not isinstance(impatient, subprocess.TimeoutExpired):
+            raise
 
 
 def tail(log: Path) -> str:

@@ -5,6 +5,7 @@ The run's directory has to lie where every node sees it.
 
 from __future__ import annotations
 
+import logging
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from pathlib import Path
 
 from training.launch import FitFailed, OnProgress, Work
 
+log = logging.getLogger(__name__)
+
 PORT = 29500
+LIVING = {"PD", "CF", "R", "CG", "S", "ST", "RQ", "RH", "RS", "SO"}
 POLL = 15.0
 SCRIPT = """\
 #!/bin/bash
@@ -62,13 +66,13 @@ class Slurm:
         work.check()
         script = work.directory / "fit.sbatch"
         script.write_text(self.script(work), encoding="utf-8")
-        job = _told(["sbatch", "--parsable", str(script)]).partition(";")[0]
+        job = _submitted(work, script)
         while not work.whole():
             on_progress({"job": job, **work.progress()})
             time.sleep(self.poll)
             # Asked before the last look: a job may end between the two.
-            queued = _told(["squeue", "--noheader", "--jobs", job, "--states", "all"], or_else="")
-            if not _waits_or_runs(queued) and not work.whole():
+            if not _waits_or_runs(job) and not work.whole():
+                _job(work).unlink(missing_ok=True)
                 raise FitFailed(f"SLURM job {job} ended without a model; {_log(work)} tells why")
 
     def script(self, work: Work) -> str:
@@ -78,7 +82,7 @@ class Slurm:
             nodes=self.nodes,
             gpus=self.gpus,
             ranks=max(1, self.gpus),
-            log=_log(work),
+            log=shlex.quote(str(_log(work))),
             python=shlex.quote(sys.executable),
             port=PORT,
             arguments=shlex.join(work.arguments()),
@@ -90,19 +94,39 @@ def _log(work: Work) -> Path:
     return work.directory / "fit.log"
 
 
-def _waits_or_runs(queued: str) -> bool:
-    """`squeue` names the state in a column of two letters; ended jobs stay listed for a while."""
-    states = {"PD", "CF", "R", "CG", "S", "ST", "RQ", "RH", "RS", "SO"}
-    return any(states & set(line.split()) for line in queued.splitlines())
+def _job(work: Work) -> Path:
+    return work.directory / "fit.job"
 
 
-def _told(command: list[str], *, or_else: str | None = None) -> str:
+def _submitted(work: Work, script: Path) -> str:
+    """The job of this run: two of them would write into one directory."""
+    if _job(work).is_file():
+        job = _job(work).read_text(encoding="utf-8").strip()
+        if _waits_or_runs(job):
+            return job
+    job = _told(["sbatch", "--parsable", str(script)]).partition(";")[0]
+    _job(work).write_text(job, encoding="utf-8")
+    return job
+
+
+def _waits_or_runs(job: str) -> bool:
+    """`squeue` names the state in two letters. A job that ended stays listed for a while and is an
+    invalid id then; a controller that does not answer says nothing of the job."""
+    try:
+        words = ["squeue", "--noheader", "--format=%t", "--jobs", job, "--states", "all"]
+        return bool(LIVING & set(_told(words).split()))
+    except FitFailed as error:
+        if "Invalid job id" in str(error):
+            return False
+        log.warning("job %s: %s", job, error)
+        return True
+
+
+def _told(command: list[str]) -> str:
     """What a command of SLURM prints."""
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
     except FileNotFoundError:
         raise FitFailed(f"{command[0]} is not on this machine; submit from a login node") from None
     except subprocess.CalledProcessError as error:
-        if or_else is not None:
-            return or_else
         raise FitFailed(f"{command[0]} refused: {error.stderr.strip()}") from None
