@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 SAME_TEXT = 0.9995
 """Cosine from which a text is the same but for numbers and spaces. `REPEAT` is not enough to apply what
 has no proof: issues that a bot files from one template come as near, with other labels."""
-REACH = {-1: (0.6, 0.9), 1: (0.9, SAME_TEXT)}
+REACH = {-1: (0.7, 0.95), 1: (0.9, SAME_TEXT)}
 """Cosines at which a removal (-1) and an addition (+1) begin to count, and count in full."""
 SAID_YES, SAID_NO = 0.97, 0.05
 """Probability of a pair on whose text a human decided."""

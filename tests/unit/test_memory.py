@@ -34,7 +34,7 @@ def test_the_same_text_is_judged_as_the_human_did() -> None:
 
 
 def test_a_removal_fades_with_distance() -> None:
-    near, nearer, far = (recalled(memory((1, 0, -1)), c, 0.95) for c in (0.7, 0.8, 0.5))
+    near, nearer, far = (recalled(memory((1, 0, -1)), c, 0.95) for c in (0.8, 0.9, 0.6))
     assert nearer < near < far == pytest.approx(0.95)
 
 
