@@ -16,9 +16,10 @@ from bot.errors import GiveUp, Ignore
 from bot.github.client import InstallationClient
 from bot.github.history import EventsPage
 from bot.jobs.context import Context
+from bot.jobs.requests import request_learning
 from bot.jobs.served import served
 from bot.jobs.taught import record_events
-from bot.store import harvests, issues
+from bot.store import harvests, issues, labels
 from bot.store.harvests import Progress
 
 log = logging.getLogger(__name__)
@@ -38,17 +39,39 @@ def harvest(context: Context, *, repository_id: int) -> str:
             raise Ignore(f"the history of {full_name} is still being read")
         reached = harvests.progress(session, repository_id)
     client = context.client(installation_id)
-    new = 0
+    new = pages = 0
     while True:
         page = _page(context, client, reached, repository_id=repository_id, full_name=full_name)
         if page.unchanged:
             return f"nothing new in {full_name}"
+        if not pages:
+            _meet_labels(context, client, repository_id=repository_id, full_name=full_name)
+        pages += 1
         reached = advance(reached, page)
         with context.database.session() as session:
             new += _store(session, repository_id, page.found)
             harvests.save(session, repository_id, reached)
         if reached.cursor is None:
             return f"{new} label events of {full_name} that nobody told us"
+
+
+def _meet_labels(
+    context: Context, client: InstallationClient, *, repository_id: int, full_name: str
+) -> None:
+    """Labels may have changed as well: under a name that we do not know, one of ours would pass for a
+    person's."""
+    found = client.labels(full_name)
+    with context.database.session() as session:
+        before = _meanings(session, repository_id)
+        labels.sync(session, repository_id, found)
+        if _meanings(session, repository_id) != before:
+            request_learning(session, repository_id, reason="labels changed while we were away")
+
+
+def _meanings(session: Session, repository_id: int) -> set[tuple[int, str, str]]:
+    return {
+        (one.github_id, one.name, one.description) for one in labels.active(session, repository_id)
+    }
 
 
 def advance(at: Progress, page: EventsPage) -> Progress:

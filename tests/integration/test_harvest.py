@@ -18,7 +18,7 @@ from bot.jobs.onboarding import read_history
 from bot.jobs.schedule import Reach
 from bot.jobs.schedule import harvest as harvest_all
 from bot.sandbox.server import SandboxServer
-from bot.store import decisions, effects, harvests, issues, label_events, repositories
+from bot.store import decisions, effects, harvests, issues, label_events, labels, repositories
 from bot.store.harvests import Progress
 from tests.integration.jobs_at_hand import LONG_AGO, REPO, count, met, queued
 
@@ -233,3 +233,25 @@ def test_many_missed_corrections_are_one_refit(
         sandbox.unlabel(REPO, number, "feature", f"maintainer {n}")
     harvest(context, repository_id=repository_id)
     assert refits(context) == 1
+
+
+def test_labels_that_changed_while_we_were_away_are_known_by_their_new_names(
+    context: Context, sandbox: SandboxServer, repository_id: int
+) -> None:
+    """Else a label of ours would pass for a person's: nobody is known to have set the new name."""
+    number = sandbox.open_issue(REPO, title="It crashes")
+    sandbox.label(REPO, number, "feature", "labelwright[bot]")
+    with context.database.session() as session:
+        issue = context.client(row_installation(context, repository_id)).issue(REPO, number)
+        issues.upsert(session, repository_id, issue, as_filed=True)
+    we_set(context, repository_id, number, "feature")
+    sandbox.edit_label(REPO, "feature", new_name="enhancement")
+    before = len(sandbox.requests)
+    harvest(context, repository_id=repository_id)
+    with context.database.session() as session:
+        assert set(labels.known_ids(session, repository_id)) == {"bug", "enhancement"}
+    assert events_of(context, repository_id, number)[-1][0] == "enhancement"
+    assert [task for task, _ in queued(context)].count("learn") == 1
+    harvest(context, repository_id=repository_id)
+    listed = [one for one in sandbox.requests[before:] if one.path.endswith("/labels")]
+    assert len(listed) == 1  # not while nothing is new
