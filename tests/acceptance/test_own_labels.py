@@ -26,12 +26,12 @@ class Taught:
 @pytest.fixture
 def taught(monkeypatch: pytest.MonkeyPatch) -> Taught:
     found, fit = Taught(), learn.fit_head
-    embed = learn._embed
+    embed = learn.embed
     numbers: list[int] = []
 
-    def embedding(context: Any, past: Any, texts: Any) -> Any:
+    def embedding(context: Any, encoder: Any, past: Any, texts: Any) -> Any:
         numbers[:] = [issue.number for issue in past]
-        return embed(context, past, texts)
+        return embed(context, encoder, past, texts)
 
     def fitting(history: Any, specs: Any, **more: Any) -> Any:
         names = [spec.name for spec in specs]
@@ -41,7 +41,7 @@ def taught(monkeypatch: pytest.MonkeyPatch) -> Taught:
         }
         return fit(history, specs, **more)
 
-    monkeypatch.setattr(learn, "_embed", embedding)
+    monkeypatch.setattr(learn, "embed", embedding)
     monkeypatch.setattr(learn, "fit_head", fitting)
     return found
 
