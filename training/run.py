@@ -123,6 +123,26 @@ def go_on(house: House, run_id: int, *, on_progress: OnProgress) -> str:
         return _go_on(house, run_id, on_progress)
 
 
+def retrain(house: House, *, recipe: Recipe, reason: str, on_progress: OnProgress) -> str:
+    """A run from its beginning to its end, unless one has not come to its end yet: then that one, for two
+    at once would judge by the same issues."""
+    return resume(house, on_progress=on_progress) or go_on(
+        house, begin(house, recipe=recipe, reason=reason), on_progress=on_progress
+    )
+
+
+def resume(house: House, *, on_progress: OnProgress) -> str:
+    """Bring the oldest run to its end that a stop or a crash left behind; "" where there is none."""
+    with house.database.session() as session:
+        left = runs.unfinished(session, launcher=house.launcher)
+    if not left:
+        return ""
+    try:
+        return go_on(house, left[0], on_progress=on_progress)
+    except Elsewhere as error:
+        return f"nothing new was begun: {error}"
+
+
 def _go_on(house: House, run_id: int, on_progress: OnProgress) -> str:
     with house.database.session() as session:
         row = runs.get(session, run_id)

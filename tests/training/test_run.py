@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Event, Thread
+from time import sleep
 from typing import Any
 
 import pytest
@@ -29,8 +31,8 @@ from training.gate import Verdict
 from training.launch import FitFailed, Launcher, OnProgress, Work
 from training.recipe import Recipe
 from training.recipe_file import read_recipe
-from training.run import House, begin, go_on
-from training.schedule import Retraining, new_corrections, schedules
+from training.run import House, begin, go_on, resume, retrain
+from training.schedule import Retraining, Stopping, new_corrections, schedules
 from training.snapshot import read_snapshot
 
 
@@ -366,17 +368,51 @@ def test_nothing_to_learn_from_is_said_and_leaves_no_run(
     assert list(house.directory.iterdir()) == []
 
 
+def test_what_was_left_behind_goes_on_before_anything_new(house: House, recipe: Recipe) -> None:
+    left = begin(house, recipe=recipe, reason="weekly")
+    with runs.driving(house.database, left):
+        said = retrain(house, recipe=recipe, reason="corrections", on_progress=silent)
+    assert "under way in another process" in said
+    assert row(house, left).status == "waiting"
+    outcome = retrain(house, recipe=recipe, reason="corrections", on_progress=silent)
+    assert (row(house, left).status, row(house, left).outcome) == ("kept", outcome)
+    with house.database.session() as session:
+        assert [one.id for one in runs.newest(session)] == [left]
+    assert resume(house, on_progress=silent) == ""
+
+
+def test_a_scheduler_that_ends_waits_for_the_fit_that_it_stops() -> None:
+    stopping, begun, ended = Stopping(), Event(), Event()
+
+    def fit() -> None:
+        with stopping.working():
+            begun.set()
+            try:
+                while True:
+                    stopping.check({})
+                    sleep(0.005)
+            except SystemExit:
+                ended.set()
+
+    thread = Thread(target=fit)
+    with stopping.in_the_end():
+        thread.start()
+        assert begun.wait(10)
+    assert ended.is_set()
+    thread.join()
+
+
 def test_due_times_retrain_and_corrections_have_to_be_enough(
     house: House, database: Database
 ) -> None:
     began: list[str] = []
 
-    def retrain(reason: str) -> str:
+    def due(reason: str) -> str:
         began.append(reason)
         return "done"
 
-    clock, corrected = schedules("23 4 * * 0", after=5)
-    retraining = Retraining(database, retrain, 5)
+    left, clock, corrected = schedules("23 4 * * 0", after=5)
+    retraining = Retraining(database, due, lambda: "run 7 is kept", 5)
     monday = NOW + timedelta(days=7)
     assert fire_due(retraining, clock, now=monday, started=NOW)
     assert not fire_due(retraining, clock, now=monday, started=NOW)
@@ -384,6 +420,7 @@ def test_due_times_retrain_and_corrections_have_to_be_enough(
     assert new_corrections(database) == 0
     assert fire_due(retraining, corrected, now=monday, started=NOW)
     assert began == ["by the clock"]
-    assert [one.name for one in schedules("23 4 * * 0", after=0)] == ["retrain"]
+    assert left.run(retraining) == "run 7 is kept"
+    assert [one.name for one in schedules("23 4 * * 0", after=0)] == ["retrain-resume", "retrain"]
     with pytest.raises(UserError, match="'weekly' is no cron line"):
         schedules("weekly", after=0)

@@ -94,26 +94,31 @@ def schedule(
     place = Place(launcher, nodes, gpus, image, claim)
     with polite_errors(), _house(place) as (house, settings):
         from bot.jobs.schedule import run_schedules
-        from training.run import begin, go_on
-        from training.schedule import Retraining, schedules
+        from training.run import resume, retrain
+        from training.schedule import Retraining, Stopping, schedules
 
-        chosen = _recipe(recipe)
+        chosen, stopping = _recipe(recipe), Stopping()
 
-        def retrain(reason: str) -> str:
-            return go_on(house, begin(house, recipe=chosen, reason=reason), on_progress=_silent)
+        def due(reason: str) -> str:
+            with stopping.working():
+                return retrain(house, recipe=chosen, reason=reason, on_progress=stopping.check)
+
+        def left_behind() -> str:
+            with stopping.working():
+                return resume(house, on_progress=stopping.check)
 
         found = schedules(settings.retrain_cron, after=settings.retrain_after)
-        retraining = Retraining(house.database, retrain, settings.retrain_after)
-        run_schedules(retraining, found, at_once=1)
+        retraining = Retraining(house.database, due, left_behind, settings.retrain_after)
+        with stopping.in_the_end():
+            run_schedules(retraining, found, at_once=1)
 
 
 @contextmanager
 def _house(place: Place) -> Iterator[tuple[House, Settings]]:
     """The operator's database and directories, opened as the bot opens them."""
     need_training_extra()
-    from bot.jobs.promotion import champion_dir, promote
-
     from bot.cli.terminal import open_store, start
+    from bot.jobs.promotion import champion_dir, promote
     from training.run import House
 
     if place.launcher not in LAUNCHERS:
@@ -175,7 +180,3 @@ def _recipe(path: Path | None) -> Recipe:
     from training.recipe_file import read_recipe
 
     return recipe_named("retrain") if path is None else read_recipe(path)
-
-
-def _silent(told: Mapping[str, Any]) -> None:
-    """The row of the run holds the progress."""
