@@ -183,7 +183,11 @@ def test_a_fit_of_other_files_is_not_brought(server: Server, run: int, tmp_path:
     (old / "fit").mkdir(parents=True)
     (old / "fit" / "done.json").write_text("of another run")
     (old / "recipe.json").write_text("of another run")
-    assert work_once(server, Writes(), tmp_path / "box")
+
+    def meanwhile(work: Work, beat: OnProgress) -> None:
+        assert not work.whole()
+
+    assert work_once(server, Writes(meanwhile), tmp_path / "box")
     assert (tmp_path / "run" / "fit" / "done.json").read_text() == "{}"
 
 
