@@ -96,7 +96,8 @@ class _History:
                 if place is None:  # harvests go on from the newest of what is read now
                     newest = Progress(seen=max(page.ids, default=None), etag=page.etag)
                     harvests.save(session, self._repository_id, newest)
-                ids = issues.ids_by_number(session, self._repository_id)
+                numbers = {issue.number for issue, _ in page.found}
+                ids = issues.ids_by_number(session, self._repository_id, numbers)
                 label_events.record_all(
                     session, self._repository_id, _grouped(page.found, ids), source="history"
                 )

@@ -61,10 +61,6 @@ def finish(
     )
 
 
-def get(session: Session, effect_id: int) -> Effect | None:
-    return session.get(Effect, effect_id)
-
-
 def of_issue(session: Session, issue_id: int) -> list[Effect]:
     """All effects on an issue, oldest first."""
     return list(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -107,7 +107,11 @@ def _stored(session: Session, condition: ColumnElement[bool]) -> Iterator[Stored
         yield StoredIssue(**{**row, "labels": frozenset(row["labels"])})
 
 
-def ids_by_number(session: Session, repository_id: int) -> dict[int, int]:
-    """Number on GitHub -> id in the store, for all issues of a repository."""
+def ids_by_number(
+    session: Session, repository_id: int, numbers: Collection[int] | None = None
+) -> dict[int, int]:
+    """Number on GitHub -> id in the store, of these issues of a repository or, by default, of all."""
     found = select(Issue.number, Issue.id).where(Issue.repository_id == repository_id)
+    if numbers is not None:
+        found = found.where(Issue.number.in_(numbers))
     return {row.number: row.id for row in session.execute(found)}

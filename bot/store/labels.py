@@ -85,10 +85,6 @@ def active(session: Session, repository_id: int) -> list[RepositoryLabel]:
     ]
 
 
-def rename(session: Session, repository_id: int, github_id: int, name: str) -> None:
-    _carry_renames(session, repository_id, {github_id: name})
-
-
 def delete(session: Session, repository_id: int, github_id: int) -> None:
     session.execute(
         update(Label)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from bot.core.types import Decision, LabelEvent
 from bot.store import decisions, deliveries, effects, issues, label_events, vectors
 from bot.store.engine import Database
-from bot.store.tables import Delivery
+from bot.store.tables import Delivery, Effect
 from tests.integration.stored import NOW, add_repository, an_issue
 
 KEY = {"bundle": "abc", "backend": "int8", "text_version": 1}
@@ -201,7 +201,7 @@ def test_an_effect_is_planned_once_and_finished(session: Session, issue: int) ->
     )
     effect = effects.plan(session, issue, kind="add", label="bug", decision_id=decided[0])
     assert effects.plan(session, issue, kind="add", label="bug", decision_id=decided[0]) == effect
-    assert effects.get(session, effect).status == "pending"
+    assert session.get_one(Effect, effect).status == "pending"
     effects.finish(session, effect, status="done", waited_s=1.5)
     session.expire_all()
     stored = effects.of_issue(session, issue)

@@ -168,7 +168,7 @@ def test_events_harvested_under_an_old_name_are_stored_under_the_new(
 ) -> None:
     labels.save(session, repository, RepositoryLabel(1, "bug", ""))
     issue = issues.upsert(session, repository, an_issue(), as_filed=True)
-    labels.rename(session, repository, 1, "kind/bug")
+    labels.save(session, repository, RepositoryLabel(1, "kind/bug", ""))
     assert labels.former_names(session, repository) == {"bug": "kind/bug"}
     assert issues.get(session, issue).labels == frozenset({"kind/bug"})
     label_events.record(
@@ -184,7 +184,7 @@ def test_a_rename_in_one_repository_leaves_the_others_alone(
     for repo in (repository, 71):
         labels.save(session, repo, RepositoryLabel(repo, "bug", ""))
     other = issues.upsert(session, 71, an_issue(), as_filed=True)
-    labels.rename(session, repository, repository, "kind/bug")
+    labels.save(session, repository, RepositoryLabel(repository, "kind/bug", ""))
     assert issues.get(session, other).labels == frozenset({"bug"})
     assert labels.known_ids(session, 71) == {"bug": 71}
 
