@@ -156,6 +156,25 @@ def test_a_controller_that_is_away_ends_no_job(work: Work, cluster: Path) -> Non
     assert told == [{"job": "41"}] * 3
 
 
+KUBECTL = """#!/bin/bash
+here="$(dirname "$0")"
+[ "$3" = apply ] && exit 0
+if mkdir "$here/away" 2>/dev/null; then echo "connection refused" >&2; exit 1; fi
+echo '{"status": {"conditions": [{"type": "Failed", "status": "True"}]}}'
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_an_api_server_that_is_away_ends_no_job(work: Work, cluster: Path) -> None:
+    (cluster / "kubectl").write_text(KUBECTL)
+    (cluster / "kubectl").chmod(0o755)
+    told: list[object] = []
+    launcher = Kubernetes(image="i", claim="c", root=work.directory, poll=0.01)
+    with pytest.raises(FitFailed, match="failed; `kubectl logs` tells why"):
+        launcher.fit(work, on_progress=told.append)
+    assert len(told) == 2
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 def test_a_job_that_still_runs_is_not_submitted_twice(work: Work, cluster: Path) -> None:
     def stop(told: object) -> None:

@@ -6,6 +6,7 @@ The run's directory has to lie on a volume that the pods mount too.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from training.launch import FitFailed, OnProgress, Work
+
+log = logging.getLogger(__name__)
 
 POLL = 15.0
 MOUNT = "/runs"
@@ -45,9 +48,19 @@ class Kubernetes:
             on_progress(work.progress())
             time.sleep(self.poll)
             # Asked before the last look: a job may end between the two.
-            found = json.loads(self._kubectl("get", kind, _name(work), "--output", "json"))
-            if _failed(found) and not work.whole():
+            if self._ended_badly(kind, work) and not work.whole():
                 raise FitFailed(f"{kind} {_name(work)} failed; `kubectl logs` tells why")
+
+    def _ended_badly(self, kind: str, work: Work) -> bool:
+        """A cluster that does not answer says nothing of the fit."""
+        try:
+            found = self._kubectl("get", kind, _name(work), "--output", "json")
+        except FitFailed as error:
+            if "NotFound" in str(error):
+                raise
+            log.warning("%s %s: %s", kind, _name(work), error)
+            return False
+        return _failed(json.loads(found))
 
     def manifest(self, work: Work) -> dict[str, Any]:
         """The object to apply."""
