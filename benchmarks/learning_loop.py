@@ -1,6 +1,6 @@
 """The replay itself: issues arrive, the head that serves decides, corrections come and are learned.
 
-Refits and whole fits go the steps of `bot.jobs.refit` and `bot.jobs.learn`, with the product's functions,
+Refits and whole fits go the steps of `bot.jobs.learning.refit` and `.learn`, with the product's functions,
 on values instead of a database. Beside the head that serves stand two that only watch: the last whole fit
 without memory and refits of single labels, and the first head of all.
 """
@@ -30,7 +30,7 @@ from bot.core.label_text import label_text
 from bot.core.rules import Rules
 from bot.core.types import Decision, LabelEvent, LabelSpec, Score
 from bot.core.unbiased import Practice
-from bot.jobs import past as pasts
+from bot.jobs.learning import past as pasts
 from bot.jobs.requests import REFIT_DEBOUNCE
 
 AHEAD: dict[Who, int] = {"fast": 8, "slow": 32, "frozen": 32}
@@ -108,7 +108,7 @@ class Replay:
                 self._refit_at = one.at + timedelta(seconds=REFIT_DEBOUNCE)
 
     def _refit(self, moment: datetime, *, rows: int) -> None:
-        """As `bot.jobs.refit`: the touched labels and the memory; cuts and calibration stay."""
+        """As `bot.jobs.learning.refit`: the touched labels and the memory; cuts and calibration stay."""
         old = self.heads["fast"]
         names = list(old.labels)
         labels = [label for label in self._touched if label in names]
@@ -124,7 +124,7 @@ class Replay:
         self._settle(done, new, trial, trial.objection)
 
     def _whole(self, moment: datetime, *, rows: int) -> None:
-        """As `bot.jobs.learn`."""
+        """As `bot.jobs.learning.learn`."""
         done = _Done.now("whole", moment)
         old, world = self.heads.get("fast"), self.world
         names = world.names(rows)
@@ -229,7 +229,7 @@ class _Done:
 def _practice(
     world: World, names: Sequence[str], known: KnownPairs, moment: datetime
 ) -> tuple[Practice, NDArray[np.float64]]:
-    """What became of the settled issues that arrived, as `bot.jobs.practice` reads it; when they came."""
+    """What became of the settled issues that arrived, as `bot.jobs.learning.practice` reads it; when they came."""
     rows = [r for r in range(world.start, len(known)) if world.filed[r] + SETTLING < moment]
     meant = [world.labels_meant(row) for row in rows]
     applied = np.array([[name in labels for name in names] for labels in meant], np.bool_)

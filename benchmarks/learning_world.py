@@ -25,7 +25,7 @@ from bot.core.silence import Draw, draw, monthly_share
 from bot.core.text import issue_text
 from bot.core.types import Decision, LabelEvent, LabelSpec
 from bot.issues_file import FiledIssue
-from bot.jobs.past import Past
+from bot.jobs.learning.past import Past
 from bot.preview.past import PastIssue
 from bot.preview.record import PastRecord
 from bot.store.issues import StoredIssue

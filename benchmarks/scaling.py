@@ -21,9 +21,9 @@ from rich.table import Table
 from safetensors.numpy import load_file
 
 from benchmarks.shapes import SHAPES, make_encoder, make_issues
-from training.cut import cut_files
 from training.recipe import recipe_named
 from training.recipe_file import recipe_text
+from training.snapshot.cut import cut_files
 
 
 @dataclass(frozen=True, slots=True)

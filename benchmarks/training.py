@@ -25,9 +25,9 @@ from sklearn.metrics import f1_score
 
 from training.data import read_issues
 from training.device import find_device
-from training.folds import stratified_folds
 from training.recipe import recipe_named
-from training.score import Question, train_scorers
+from training.scoring.folds import stratified_folds
+from training.scoring.score import Question, train_scorers
 from training.task import Task, make_task
 
 RESAMPLES = 2000

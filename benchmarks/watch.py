@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bot.core.watch import stakes_of
-from bot.jobs.watching import ALPHA, WINDOWS
+from bot.jobs.rollout.watching import ALPHA, WINDOWS
 
 LIVES, ISSUES = 2000, 200
 

@@ -1,6 +1,6 @@
 """The network that is trained: a sentence encoder (masked mean, unit length) and a linear head.
 
-All repositories share both; `training.hierarchy` gives each its own head afterwards.
+All repositories share both; `training.scoring.hierarchy` gives each its own head afterwards.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import nn
 
 from bot.classify.weights import find_base_weights
 from bot.errors import UserError
-from training.hierarchy import Floats
+from training.task import Floats
 
 
 class Encoder(nn.Module):  # type: ignore[misc]

@@ -24,16 +24,16 @@ from bot.errors import GiveUp, LabelwrightError, UserError
 from bot.store import runs
 from bot.store.engine import Database
 from bot.store.tables import Run
-from training.card import model_card, spent_on
-from training.cut import CutSettings, cut_store, seen_until
-from training.evaluate import evaluate
 from training.export import export_bundle
-from training.gate import judge, past_run, record
+from training.judge.card import model_card, spent_on
+from training.judge.evaluate import evaluate
+from training.judge.gate import judge, past_run, record
+from training.judge.report import write_report
 from training.launch import FitFailed, Launcher, OnProgress, Work
 from training.recipe import Recipe
 from training.recipe_file import read_recipe, recipe_text
-from training.report import write_report
-from training.snapshot import Snapshot, read_snapshot
+from training.snapshot.cut import CutSettings, cut_store, seen_until
+from training.snapshot.read import Snapshot, read_snapshot
 
 log = logging.getLogger(__name__)
 

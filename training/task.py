@@ -21,6 +21,7 @@ from training.data import FiledIssue
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
+Floats: TypeAlias = NDArray[np.float32]
 
 _RULES = Rules()
 

@@ -47,7 +47,7 @@ def list_bundles() -> None:
 
 def promote(bundle_dir: Directory) -> None:
     """Let a bundle take over: copied whole, then repository by repository in the background."""
-    from bot.jobs.promotion import promote
+    from bot.jobs.rollout.promotion import promote
 
     with polite_errors():
         settings = start()
@@ -63,7 +63,7 @@ def promote(bundle_dir: Directory) -> None:
 
 def demote(why: Why = "taken back by hand") -> None:
     """Take the newest bundle back: every repository is served by the one before from the next issue on."""
-    from bot.jobs.demotion import demote
+    from bot.jobs.rollout.demotion import demote
 
     with polite_errors(), open_store(start()) as database:
         console.print(demote(database, why=why), markup=False, highlight=False)

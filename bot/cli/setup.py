@@ -63,8 +63,8 @@ def backfill(
     repository: Annotated[str, typer.Argument(help="owner/name, where the App is installed")],
 ) -> None:
     """Read a repository's labels and history and learn from it, here and now."""
-    from bot.jobs.backfill import backfill_now
     from bot.jobs.context import open_context
+    from bot.jobs.learning.backfill import backfill_now
 
     with polite_errors():
         settings = start()

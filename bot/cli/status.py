@@ -36,7 +36,7 @@ def status(
 
 def _measured(session: Session, name: str, settling: timedelta) -> dict[str, Any]:
     from bot.errors import UserError
-    from bot.jobs.standing import measure_standing
+    from bot.jobs.learning.standing import measure_standing
     from bot.store import repositories, standings
 
     row = repositories.by_name(session, name)

@@ -8,15 +8,15 @@ from bot.errors import Ignore
 from bot.github import events
 from bot.github.occurrences import OfIssue
 from bot.jobs import pipeline
-from bot.jobs.commands import obey
 from bot.jobs.context import Context
-from bot.jobs.departures import arrived, left, transferred
 from bot.jobs.house_rules import current_rules
-from bot.jobs.notices import request_notice
+from bot.jobs.learning.departures import arrived, left, transferred
+from bot.jobs.learning.taught import record_events
 from bot.jobs.requests import request_learning, request_onboarding
 from bot.jobs.served import served
 from bot.jobs.suggesting import boxes_ticked
-from bot.jobs.taught import record_events
+from bot.jobs.talk.commands import obey
+from bot.jobs.talk.notices import request_notice
 from bot.store import installations, issues, labels, repositories
 
 

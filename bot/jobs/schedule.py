@@ -19,14 +19,14 @@ from apscheduler.triggers.cron import CronTrigger
 from bot.errors import GiveUp, Ignore, LabelwrightError
 from bot.github.app import AppAuth, InstallationInfo
 from bot.github.payloads import RepositoryRef
-from bot.jobs.dismissals import look_for_answers
 from bot.jobs.requests import (
     DAILY,
     request_harvest,
     request_learning,
     request_onboarding,
 )
-from bot.jobs.watching import look_after
+from bot.jobs.rollout.watching import look_after
+from bot.jobs.talk.dismissals import look_for_answers
 from bot.store import installations, repositories, schedule_runs
 from bot.store.engine import Database
 

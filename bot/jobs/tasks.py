@@ -10,12 +10,12 @@ from bot.jobs import queue
 from bot.jobs.applying import apply_pending
 from bot.jobs.context import Context
 from bot.jobs.handlers import handle
-from bot.jobs.harvest import harvest
-from bot.jobs.learn import learn_repository
-from bot.jobs.notices import tell_of_rules
-from bot.jobs.onboarding import onboard
-from bot.jobs.refit import refit_repository
-from bot.jobs.takeover import embed_repository, swap_repository
+from bot.jobs.learning.harvest import harvest
+from bot.jobs.learning.learn import learn_repository
+from bot.jobs.learning.onboarding import onboard
+from bot.jobs.learning.refit import refit_repository
+from bot.jobs.rollout.takeover import embed_repository, swap_repository
+from bot.jobs.talk.notices import tell_of_rules
 from bot.store import deliveries
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.jobs.commands import ANSWER, REFUSAL, WHY
+from bot.jobs.talk.commands import ANSWER, REFUSAL, WHY
 from tests.acceptance.stack import EAGER, US, Repo, Stack
 
 TINA, EVE = "tina", "eve"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.core.types import LabelSpec
-from bot.jobs import taught
+from bot.jobs.learning import taught
 from bot.jobs.requests import request_harvest
 from bot.jobs.tasks import handle_delivery
 from bot.store import corrections

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.core.types import LabelSpec
-from bot.jobs import learn
+from bot.jobs.learning import learn
 from bot.jobs.requests import request_learning
 from bot.store import issues
 from tests.acceptance.past import plain_history

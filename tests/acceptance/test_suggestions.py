@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.jobs.dismissals import look_for_answers
+from bot.jobs.talk.dismissals import look_for_answers
 from bot.store import answers
 from tests.acceptance.stack import EAGER, US, Repo, Stack
 
@@ -198,8 +198,6 @@ def test_a_limit_leaves_the_installation_alone(native: Repo, stack: Stack) -> No
     numbers = [native.open(), native.open()]
     for number in numbers:
         stack.sandbox.dismiss_suggestion(native.full_name, number, "bug", actor=TINA)
-    stack.sandbox.faults.secondary_limit(
-        method="GET", path=rf"/{native.full_name}/.*/suggestions"
-    )
+    stack.sandbox.faults.secondary_limit(method="GET", path=rf"/{native.full_name}/.*/suggestions")
     assert poll(stack).startswith("0 answers")
     assert poll(stack).startswith("2 answers")

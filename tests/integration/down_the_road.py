@@ -8,8 +8,8 @@ from sqlalchemy import func, insert, select
 
 from bot.core.types import Issue
 from bot.jobs.context import Context
-from bot.jobs.learn import learn_repository
-from bot.jobs.onboarding import read_history
+from bot.jobs.learning.learn import learn_repository
+from bot.jobs.learning.onboarding import read_history
 from bot.jobs.pipeline import label_issue
 from bot.sandbox.server import SandboxServer
 from bot.store import effects, issues, repositories

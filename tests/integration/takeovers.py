@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from bot.errors import Ignore
 from bot.jobs.context import Context
-from bot.jobs.demotion import demote
-from bot.jobs.promotion import promote
 from bot.jobs.queue import TASK_EMBED, TASK_SWAP
+from bot.jobs.rollout.demotion import demote
+from bot.jobs.rollout.promotion import promote
 from bot.jobs.tasks import TASKS
 from bot.store import bundles, heads
 from bot.store.tables import Head

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import UserError
-from bot.jobs.backfill import backfill_now
 from bot.jobs.context import Context
+from bot.jobs.learning.backfill import backfill_now
 from bot.sandbox.server import SandboxServer
 from bot.store import heads, repositories
 from tests.integration.jobs_at_hand import REPO, furnish, queued

@@ -7,8 +7,8 @@ from sqlalchemy import text
 
 from bot.errors import Ignore, RetryLater
 from bot.github.events import CommentCreated, parse_event
-from bot.jobs.commands import obey
 from bot.jobs.context import Context
+from bot.jobs.talk.commands import obey
 from bot.jobs.turn import Turn
 from bot.sandbox.server import SandboxServer
 from bot.store import installations

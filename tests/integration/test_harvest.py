@@ -12,9 +12,9 @@ from bot.errors import GiveUp, Ignore, RetryLater
 from bot.github.history import EventsPage
 from bot.github.payloads import issue_from
 from bot.jobs.context import Context
-from bot.jobs.harvest import advance, harvest
-from bot.jobs.learn import learn_repository
-from bot.jobs.onboarding import read_history
+from bot.jobs.learning.harvest import advance, harvest
+from bot.jobs.learning.learn import learn_repository
+from bot.jobs.learning.onboarding import read_history
 from bot.jobs.schedule import Reach
 from bot.jobs.schedule import harvest as harvest_all
 from bot.sandbox.server import SandboxServer

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import Ignore, RetryLater
-from bot.jobs import onboarding
 from bot.jobs.context import Context
-from bot.jobs.learn import learn_repository
-from bot.jobs.onboarding import onboard, read_history
+from bot.jobs.learning import onboarding
+from bot.jobs.learning.learn import learn_repository
+from bot.jobs.learning.onboarding import onboard, read_history
 from bot.sandbox.server import SandboxServer
 from bot.store import issues, label_events, labels, repositories
 from bot.store.tables import Repository

@@ -13,7 +13,7 @@ from bot.core.types import LabelEvent
 from bot.errors import GiveUp, Ignore, RetryLater
 from bot.jobs.applying import apply_pending
 from bot.jobs.context import Context, key_of
-from bot.jobs.learn import learn_repository
+from bot.jobs.learning.learn import learn_repository
 from bot.jobs.turn import Turn
 from bot.sandbox.server import SandboxServer
 from bot.store import (

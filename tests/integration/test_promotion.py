@@ -17,12 +17,13 @@ from bot.classify.build import build_bundle
 from bot.classify.bundle import MANIFEST, MODELS, read_bundle
 from bot.core.text import issue_text
 from bot.errors import UserError
-from bot.jobs import learn, takeover
 from bot.jobs.context import Context
-from bot.jobs.learn import learn_repository
+from bot.jobs.learning import learn
+from bot.jobs.learning.learn import learn_repository
+from bot.jobs.learning.refit import refit_repository
 from bot.jobs.queue import TASK_LEARN, TASK_REFIT
-from bot.jobs.refit import refit_repository
-from bot.jobs.watching import look_after
+from bot.jobs.rollout import takeover
+from bot.jobs.rollout.watching import look_after
 from bot.sandbox.server import SandboxServer
 from bot.store import heads, issues, refits, repositories, runs
 from tests.integration.down_the_road import Road
@@ -376,7 +377,7 @@ def test_a_half_copy_in_the_place_is_not_picked_up(there: Deployment, new: str) 
 def test_embedding_goes_on_where_it_was_stopped(
     there: Deployment, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.jobs.learn.EMBED_AT_ONCE", 8)
+    monkeypatch.setattr("bot.jobs.learning.learn.EMBED_AT_ONCE", 8)
     monkeypatch.setattr(takeover, "SLICE", 16)
     there.promote()
     with there.context.database.session() as session:

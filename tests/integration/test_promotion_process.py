@@ -24,10 +24,10 @@ from bot.cli import app, terminal
 from bot.cli.terminal import USER_ERROR_EXIT
 from bot.doctor import examine
 from bot.github.app import AppAuth
-from bot.jobs import learn
 from bot.jobs.context import Context, open_context
-from bot.jobs.promotion import champion_dir, promote
+from bot.jobs.learning import learn
 from bot.jobs.queue import TASK_EMBED
+from bot.jobs.rollout.promotion import champion_dir, promote
 from bot.jobs.tasks import TASKS
 from bot.jobs.worker import Timing, run_worker
 from bot.sandbox.server import SandboxServer

@@ -13,9 +13,9 @@ from bot.classify import trial as trial_module
 from bot.core.types import Decision, LabelEvent, RepositoryLabel
 from bot.errors import Ignore, UserError
 from bot.jobs.context import Context
-from bot.jobs.learn import learn_repository
-from bot.jobs.onboarding import read_history
-from bot.jobs.refit import refit_repository
+from bot.jobs.learning.learn import learn_repository
+from bot.jobs.learning.onboarding import read_history
+from bot.jobs.learning.refit import refit_repository
 from bot.jobs.requests import DAILY, request_learning, request_refit
 from bot.sandbox.server import SandboxServer
 from bot.store import (
@@ -219,7 +219,7 @@ def test_a_label_that_is_never_learned_asks_for_no_fit(
 def test_a_correction_that_comes_while_a_whole_fit_reads_waits_for_the_next(
     context: Context, repository_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bot.jobs import past as past_module
+    from bot.jobs.learning import past as past_module
 
     read = past_module.read_past
 
@@ -300,7 +300,7 @@ def test_a_fit_that_was_under_way_does_not_undo_a_rollback(
     correct(context, repository_id, 1, removed="bug")
     refit_repository(context, repository_id=repository_id)
     correct(context, repository_id, 3, removed="bug")
-    from bot.jobs import refit as refit_module
+    from bot.jobs.learning import refit as refit_module
 
     learn = refit_module._learn
 

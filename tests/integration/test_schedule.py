@@ -12,7 +12,7 @@ from sqlalchemy import select
 from bot.errors import RetryLater
 from bot.github.app import AppAuth
 from bot.jobs.context import Context
-from bot.jobs.learn import learn_repository
+from bot.jobs.learning.learn import learn_repository
 from bot.jobs.schedule import (
     SCHEDULES,
     Reach,

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import update
 
 from bot.github.events import CommentCreated, parse_event
-from bot.jobs.commands import obey
 from bot.jobs.context import Context
-from bot.jobs.notices import request_notice
+from bot.jobs.talk.commands import obey
+from bot.jobs.talk.notices import request_notice
 from bot.sandbox.server import SandboxServer
 from bot.store import decisions, issues, repositories, silence
 from bot.store.tables import Issue

@@ -11,7 +11,7 @@ from sqlalchemy import text, update
 from bot.cli.status import lines, table
 from bot.core.types import LabelEvent
 from bot.jobs.context import Context
-from bot.jobs.standing import measure_standing
+from bot.jobs.learning.standing import measure_standing
 from bot.sandbox.server import SandboxServer
 from bot.store import label_events, standings, tallies
 from bot.store.engine import Database

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from bot.core.types import Decision, LabelEvent
-from bot.jobs.watching import look_after
+from bot.jobs.rollout.watching import look_after
 from bot.store import (
     bundles,
     decisions,

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from training.bootstrap import (
+from training.judge.bootstrap import (
     Difference,
     compare_coverage,
     compare_macro_f1,
     compare_served,
     resample,
 )
-from training.gate import Case, Served
-from training.judged import Judged
-from training.manifest import Window
+from training.judge.gate import Case, Served
+from training.judge.judged import Judged
+from training.snapshot.manifest import Window
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LABELS = ("bug", "docs", "feature")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.training.tiny import FILLER, WORDS, write_rows
-from training.cut import CutSettings, cut_files
-from training.snapshot import Snapshot
+from training.snapshot.cut import CutSettings, cut_files
+from training.snapshot.read import Snapshot
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 RARE = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in "aeiou" for c in "bdgkmnprst"]

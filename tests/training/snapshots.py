@@ -10,9 +10,9 @@ from typing import Any
 
 from bot.classify.bundle import MANIFEST, file_sha256
 from bot.core.text import TEXT_VERSION
-from training.manifest import Manifest, RepositoryFacts, snapshot_id
-from training.snapshot import CORRECTIONS, ISSUES, LABELS, PAIRS, SCHEMAS
-from training.tables import write_table
+from training.snapshot.manifest import Manifest, RepositoryFacts, snapshot_id
+from training.snapshot.read import CORRECTIONS, ISSUES, LABELS, PAIRS, SCHEMAS
+from training.snapshot.tables import write_table
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 

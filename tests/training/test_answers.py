@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from bot.core.types import IssueText
-from training.answers import answer_of, closed_world, mean_of, truth_of
 from training.data import FiledIssue
-from training.held_out import HeldOut
+from training.scoring.answers import answer_of, closed_world, mean_of, truth_of
+from training.scoring.held_out import HeldOut
 from training.task import LabelSpace, make_task
 
 

@@ -10,9 +10,9 @@ import pytest
 from bot.errors import UserError
 from tests.training.dated import START, cut_rows, dated_rows
 from tests.training.tiny import make_rows, write_rows
-from training.cut import cut_files, seen_until
-from training.parts import REPEATED
-from training.snapshot import Snapshot, read_snapshot
+from training.snapshot.cut import cut_files, seen_until
+from training.snapshot.parts import REPEATED
+from training.snapshot.read import Snapshot, read_snapshot
 
 ROWS = dated_rows(100, unlabelled=0.2) + dated_rows(60, repo="b/two")
 
@@ -154,7 +154,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("training.cut.write_table", full)
+    monkeypatch.setattr("training.snapshot.cut.write_table", full)
     with pytest.raises(UserError, match=r"No space left on device.*nothing was left there"):
         cut_rows(tmp_path, ROWS[:-1])
     assert read_snapshot(before.directory).id == before.id

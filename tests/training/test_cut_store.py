@@ -16,9 +16,9 @@ from bot.errors import UserError
 from bot.store import installations, issues, label_events, labels, repositories
 from bot.store import tables as stored
 from tests.training.dated import START, dated_rows
-from training.cut import CutSettings, cut_store
-from training.parts import BIASED, UNSETTLED
-from training.snapshot import Snapshot
+from training.snapshot.cut import CutSettings, cut_store
+from training.snapshot.parts import BIASED, UNSETTLED
+from training.snapshot.read import Snapshot
 
 NOW = START + timedelta(days=400)
 NAMES = ("bug", "feature", "question")

@@ -19,13 +19,13 @@ from bot.core.text import TEXT_VERSION
 from bot.errors import UserError
 from tests.training.dated import START, cut_rows, dated_rows
 from tests.training.tiny import write_rows
-from training.card import model_card, spent_on
 from training.cli import app
-from training.evaluate import CONTENDERS, Evaluation, evaluate
-from training.gate import Terms, judge
-from training.report import write_report
-from training.showing import _honoured
-from training.snapshot import Snapshot, SnapshotCorrection
+from training.judge.card import model_card, spent_on
+from training.judge.evaluate import CONTENDERS, Evaluation, evaluate
+from training.judge.gate import Terms, judge
+from training.judge.report import write_report
+from training.judge.showing import _honoured
+from training.snapshot.read import Snapshot, SnapshotCorrection
 
 HOSTILE = 'a/<script>alert("x")</script>'
 
@@ -190,7 +190,7 @@ def test_a_full_disk_leaves_no_half_report(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("training.report._write_manifest", full)
+    monkeypatch.setattr("training.judge.report._write_manifest", full)
     case = evaluation.case("1")
     with pytest.raises(UserError, match="No space left"):
         write_report(tmp_path / "out", evaluation, case, judge(case), card="")

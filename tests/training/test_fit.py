@@ -14,9 +14,9 @@ from bot.errors import GiveUp
 from tests.training.tiny import filed, make_rows, make_tiny_encoder, tiny_recipe
 from training.device import Device, find_device
 from training.fit import encode, fit_network, head_logits
-from training.model import tokens_of
 from training.network import Network, open_encoder
 from training.recipe import Recipe
+from training.scoring.model import tokens_of
 from training.task import Task, make_task
 
 CPU = Device("cpu", bf16=False)

@@ -15,7 +15,7 @@ from tests.training.tiny import make_rows, make_tiny_encoder, tiny_recipe
 from training.fit import __main__ as command
 from training.fit.lesson import make_lesson
 from training.recipe_file import recipe_text
-from training.snapshot import read_snapshot
+from training.snapshot.read import read_snapshot
 
 Rows = list[dict[str, Any]]
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from bot.errors import UserError
 from tests.training.contests import case, contest, difference, measured, window
-from training.gate import PastRun, Served, Terms, Verdict, holm, judge, level_of_try, record
-from training.gate import past_run as past_run_of
+from training.judge.gate import PastRun, Served, Terms, Verdict, holm, judge, level_of_try, record
+from training.judge.gate import past_run as past_run_of
 
 
 def past_run(number: int, **changes: Any) -> PastRun:
@@ -154,7 +154,7 @@ def test_a_record_of_a_run_comes_back_as_a_past_run() -> None:
 
 
 def test_undated_windows_are_taken_for_the_same() -> None:
-    from training.manifest import Window
+    from training.snapshot.manifest import Window
 
     undated = {"a/one": Window(None, None)}
     assert not judge(case(windows=undated), [past_run(1, windows=undated)]).tried

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.training.tiny import filed, make_rows, tiny_recipe
-from training import held_out
 from training.device import Device
-from training.held_out import plan_encoders, rows_of, sample_rows, within_means
+from training.scoring import held_out
+from training.scoring.held_out import plan_encoders, rows_of, sample_rows, within_means
 from training.task import Task, make_task
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training import hierarchy
-from training.hierarchy import fit_hierarchy
+from training.scoring import hierarchy
+from training.scoring.hierarchy import fit_hierarchy
 
 
 def test_a_small_repository_follows_the_others_until_its_own_data_speak() -> None:

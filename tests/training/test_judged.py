@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from tests.training.contests import contest
-from training.bootstrap import (
+from training.judge.bootstrap import (
     Difference,
     compare_coverage,
     compare_macro_f1,
     compare_served,
     resample,
 )
-from training.judged import (
+from training.judge.judged import (
     Judged,
     calibration,
     calibration_error,
@@ -26,7 +26,7 @@ from training.judged import (
     precision_curve,
     rank,
 )
-from training.measure import f1_of, hindsight_coverage
+from training.scoring.measure import f1_of, hindsight_coverage
 
 
 def judged(p: Any, known: Any, *, target: float = 0.75, applied: Any = None) -> Judged:

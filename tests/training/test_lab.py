@@ -15,8 +15,8 @@ from tests.training.tiny import make_rows, make_tiny_encoder, tiny_recipe
 from training.cli import app
 from training.lab.comparison import Trial, method_recipe
 from training.lab.series import open_bench, run_series, summary, trials
-from training.measure import average_precision
 from training.recipe import Recipe
+from training.scoring.measure import average_precision
 
 
 @pytest.fixture(scope="module")

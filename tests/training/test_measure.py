@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from training.measure import (
+from training.scoring.measure import (
     Promise,
     at_cuts,
     best_thresholds,

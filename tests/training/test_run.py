@@ -27,13 +27,13 @@ from tests.training.test_cut_store import NOW, fill
 from tests.training.tiny import tiny_recipe
 from training import run as run_module
 from training.fit import run as fit_run
-from training.gate import Verdict
+from training.judge.gate import Verdict
 from training.launch import FitFailed, Launcher, OnProgress, Work
 from training.recipe import Recipe
 from training.recipe_file import read_recipe
 from training.run import House, begin, go_on, resume, retrain
 from training.schedule import Retraining, Stopping, new_corrections, schedules
-from training.snapshot import read_snapshot
+from training.snapshot.read import read_snapshot
 
 
 @dataclass

@@ -18,9 +18,9 @@ from tests.training.tiny import (
 from training import recipe as recipes
 from training.cli import app
 from training.device import Device
-from training.held_out import plan_encoders
-from training.model import train_model
-from training.stacking import fixed_stack
+from training.scoring.held_out import plan_encoders
+from training.scoring.model import train_model
+from training.scoring.stacking import fixed_stack
 from training.task import make_task
 
 

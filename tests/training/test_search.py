@@ -26,7 +26,7 @@ from training.search.ledger import Row, best_of
 from training.search.space import SPACE, chosen_names, values_of, with_values
 from training.search.study import LOCK, Quest, search
 from training.search.trial import LOOKS, Bench, run_trial
-from training.snapshot import read_snapshot
+from training.snapshot.read import read_snapshot
 
 REPOS = ("a/one", "b/two")
 VARY = ("learning_rate", "temperature", "contrast", "averaging", "epochs")

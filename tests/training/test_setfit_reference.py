@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.training.tiny import filed, make_rows, make_tiny_encoder, tiny_recipe
-from training.setfit_reference import train_setfit
+from training.scoring.setfit_reference import train_setfit
 from training.task import make_task
 
 pytestmark = pytest.mark.peers

@@ -14,9 +14,9 @@ import pytest
 from bot.classify.bundle import file_sha256
 from bot.errors import UserError
 from tests.training.dated import cut_rows, dated_rows
-from training.manifest import _facts, snapshot_id
-from training.snapshot import SCHEMAS, read_snapshot
-from training.tables import write_table
+from training.snapshot.manifest import _facts, snapshot_id
+from training.snapshot.read import SCHEMAS, read_snapshot
+from training.snapshot.tables import write_table
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.stacking import cross_probabilities, fit_stack, fixed_stack
+from training.scoring.stacking import cross_probabilities, fit_stack, fixed_stack
 
 
 def drawn(n: int, labels: int) -> tuple[np.ndarray, np.ndarray]:

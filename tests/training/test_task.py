@@ -7,7 +7,7 @@ from bot.core.types import IssueText
 from bot.errors import UserError
 from tests.training.tiny import filed, make_rows
 from training.data import FiledIssue
-from training.folds import stratified_folds
+from training.scoring.folds import stratified_folds
 from training.task import draw_shots, make_task
 
 

@@ -5,8 +5,8 @@ import numpy as np
 from bot.core.types import IssueText
 from tests.training.tiny import filed, make_rows
 from training.data import FiledIssue
+from training.scoring.words import fit_words
 from training.task import make_task
-from training.words import fit_words
 
 
 def test_words_tell_labels_of_unseen_issues() -> None:

@@ -26,7 +26,7 @@ HEAVY_IN_TRAINING = (
     "training/lora.py",
     "training/network.py",
     "training/objectives/",
-    "training/score.py",
+    "training/scoring/score.py",
 )
 """Loaded by the processes that compute; the commands start without torch."""
 

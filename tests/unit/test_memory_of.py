@@ -10,7 +10,7 @@ import numpy as np
 from bot.classify.memory import Memory
 from bot.classify.trial import Lesson
 from bot.core.rules import Rules
-from bot.jobs.past import Past, memory_of
+from bot.jobs.learning.past import Past, memory_of
 from bot.store.issues import StoredIssue
 
 NAMES = ("bug", "docs", "area/api")

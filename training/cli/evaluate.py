@@ -30,11 +30,11 @@ def evaluate(
 ) -> None:
     """Measure two bundles on a snapshot, through the serving path, and say whether to promote."""
     with polite_errors(), _progress() as progress:
-        from training.card import model_card, spent_on
-        from training.evaluate import evaluate as measure
-        from training.gate import judge, past_run
-        from training.report import write_report
-        from training.snapshot import read_snapshot
+        from training.judge.card import model_card, spent_on
+        from training.judge.evaluate import evaluate as measure
+        from training.judge.gate import judge, past_run
+        from training.judge.report import write_report
+        from training.snapshot.read import read_snapshot
 
         earlier = [past_run(_json(path)) for path in past or []]
         bar = progress.add_task("reading", total=None)

@@ -118,7 +118,7 @@ def _house(place: Place) -> Iterator[tuple[House, Settings]]:
     """The operator's database and directories, opened as the bot opens them."""
     need_training_extra()
     from bot.cli.terminal import open_store, start
-    from bot.jobs.promotion import champion_dir, promote
+    from bot.jobs.rollout.promotion import champion_dir, promote
     from training.run import House
 
     if place.launcher not in LAUNCHERS:

@@ -14,7 +14,7 @@ from training.cli.progress import follow
 from training.cli.terminal import console, errors, need_training_extra, polite_errors, write_json
 
 if TYPE_CHECKING:
-    from training.score import Question
+    from training.scoring.score import Question
 
 Train = Annotated[Path, typer.Option(help="File of labelled issues to train on")]
 Test = Annotated[Path, typer.Option(help="File of labelled issues to test on")]
@@ -53,7 +53,7 @@ def score(
         names = tuple(name.strip() for name in labels.split(",") if name.strip())
         _check(names, min_count, json_out)
         from training.recipe import recipe_named
-        from training.score import Question
+        from training.scoring.score import Question
 
         question = Question(
             train=train,
@@ -79,7 +79,7 @@ def _check(labels: tuple[str, ...], min_count: int | None, json_out: Path | None
 
 
 def _ask(question: Question, json_out: Path | None) -> dict[str, Any]:
-    from training.score import score_files
+    from training.scoring.score import score_files
 
     with follow(errors) as on_progress:
         answer = score_files(question, on_progress=on_progress)

@@ -12,8 +12,8 @@ from rich.table import Table
 from training.cli.terminal import console, polite_errors
 
 if TYPE_CHECKING:
-    from training.cut import CutSettings
-    from training.snapshot import Snapshot
+    from training.snapshot.cut import CutSettings
+    from training.snapshot.read import Snapshot
 
 
 def snapshot(
@@ -34,7 +34,7 @@ def snapshot(
 ) -> None:
     """Cut a snapshot: training, evaluation and unlabelled issues, hashed, with their provenance."""
     with polite_errors(), console.status("Cutting the snapshot"):
-        from training.cut import CutSettings, cut_files, seen_until
+        from training.snapshot.cut import CutSettings, cut_files, seen_until
 
         settings = CutSettings(share=share, used=seen_until(after or []))
         cut = cut_files(issues, out, settings=settings) if issues else _from_store(out, settings)
@@ -43,7 +43,7 @@ def snapshot(
 
 def _from_store(out: Path, settings: CutSettings) -> Snapshot:
     from bot.cli.terminal import open_store, start
-    from training.cut import cut_store
+    from training.snapshot.cut import cut_store
 
     house = start()
     with open_store(house) as database, database.session() as session:

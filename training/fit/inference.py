@@ -9,8 +9,8 @@ import torch
 
 from training.batches import by_length, pad
 from training.device import Device
-from training.hierarchy import Floats
 from training.network import Network
+from training.task import Floats
 
 INFERENCE_BATCH = 64
 

@@ -18,7 +18,7 @@ from bot.core.types import IssueText, LabelSpec
 from bot.errors import UserError
 from training.data import FiledIssue
 from training.objectives import Pool
-from training.snapshot import RepositoryData, Snapshot
+from training.snapshot.read import RepositoryData, Snapshot
 from training.task import Bools, LabelSpace, Task
 
 Number = TypeVar("Number", np.int8, np.float32)

@@ -42,7 +42,7 @@ from training.network import open_tokenizer
 from training.objectives.registry import make_terms
 from training.recipe import Recipe
 from training.recipe_file import recipe_text
-from training.snapshot import read_snapshot
+from training.snapshot.read import read_snapshot
 from training.trackers import open_tracker
 
 

@@ -27,12 +27,12 @@ from training.fit.legs import Setting, train_legs
 from training.fit.lesson import Lesson
 from training.fit.output import Identity
 from training.fit.saver import Saver
-from training.measure import DEFAULT_THRESHOLD, average_precision, decide_labels, f1_of
 from training.network import Network, open_tokenizer
 from training.objectives import Pool
 from training.objectives.pseudo import probabilities
 from training.objectives.registry import TERMS, make_terms
 from training.recipe import Recipe
+from training.scoring.measure import DEFAULT_THRESHOLD, average_precision, decide_labels, f1_of
 from training.task import Ints, Task, draw_shots
 
 TWIN = "supervised"

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 from bot.errors import GiveUp
 from training.recipe_file import read_recipe
-from training.snapshot import read_snapshot
+from training.snapshot.read import read_snapshot
 
 OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Called again and again with the newest line of `metrics.jsonl`; what it raises stops the fit."""

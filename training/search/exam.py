@@ -16,11 +16,11 @@ from training.device import Device
 from training.fit import encode
 from training.fit.labelled import texts_of
 from training.fit.lesson import Lesson, make_lesson
-from training.hierarchy import fit_hierarchy
-from training.measure import average_precision
 from training.network import Network
 from training.recipe import Recipe
-from training.snapshot import RepositoryData, Snapshot
+from training.scoring.hierarchy import fit_hierarchy
+from training.scoring.measure import average_precision
+from training.snapshot.read import RepositoryData, Snapshot
 from training.task import Ints
 
 SHARE = 0.25

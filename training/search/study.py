@@ -27,7 +27,7 @@ from training.search.exam import make_exam
 from training.search.ledger import Row, best_of, write_ledger
 from training.search.space import chosen_names, suggest_values, values_of, with_values
 from training.search.trial import LOOKS, Bench, run_trial
-from training.snapshot import read_snapshot
+from training.snapshot.read import read_snapshot
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

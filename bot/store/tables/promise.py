@@ -13,7 +13,7 @@ from bot.store.tables.columns import now
 
 
 class Standing(Base):
-    """The newest report of a repository; `figures` is what `bot.jobs.standing` makes."""
+    """The newest report of a repository; `figures` is what `bot.jobs.learning.standing` makes."""
 
     __tablename__ = "standings"
 

@@ -1,0 +1,1 @@
+"""What the worker learns: histories, corrections, heads, and how they stand."""

@@ -1,0 +1,1 @@
+"""One bundle replaces another, repository by repository, and is watched afterwards."""
