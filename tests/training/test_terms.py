@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -247,3 +248,19 @@ def test_class_aware_exclusive_labels_push_up_alone() -> None:
     assert (pushed[-10:, 1] > 0).all()
     assert (pushed[26:34, :2] <= 0).all()
     assert ((pushed > 0).sum(0) == torch.tensor([18, 18, 4])).all()
+
+
+def test_class_aware_looks_at_the_pool_now_and_then_and_anew_in_each_round() -> None:
+    looks: list[int] = []
+    at = stage()
+
+    def predict(rows: Ints, **asked: Any) -> torch.Tensor:
+        looks.append(len(rows))
+        return at.predict(rows, **asked)
+
+    term = ClassAware(looks=4)
+    for number in range(2):
+        for step in range(20):
+            clock = Clock(number, 2, step, step, 20)
+            term.begin_epoch(replace(at, clock=clock, predict=predict))
+        assert len(looks) == 3 * (number + 1)

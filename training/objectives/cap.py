@@ -28,7 +28,7 @@ from training.objectives.pseudo import (
 
 @dataclass
 class ClassAware(Term):
-    """Pseudo-labels are drawn up anew before each pass over the labelled issues."""
+    """Pseudo-labels are drawn up anew before a pass over the labelled issues."""
 
     name: ClassVar[str] = "cap"
     weight: float = 1.0
@@ -39,8 +39,12 @@ class ClassAware(Term):
     """Share of the expected positives, and of the expected negatives, that is believed."""
     after: float = 0.25
     """Share of the epochs that go by first: a network that knows nothing yet would teach that."""
+    looks: int = 10
+    """At most so often, evenly, the whole pool is looked at: few labels make many short epochs."""
     _pseudo: torch.Tensor | None = field(default=None, init=False)
     """[m, L] in {+1, -1, 0}, like known pairs."""
+    _looked: float = field(default=-1.0, init=False)
+    """Share of the steps that were done at the last look."""
     _reading: Augment | None = field(default=None, init=False)
 
     def begin_epoch(self, stage: Stage) -> None:
@@ -48,6 +52,9 @@ class ClassAware(Term):
         if clock.done < self.after:
             self._pseudo = torch.zeros(stage.pool.allowed.shape, dtype=torch.int8)
             return
+        if self._looked >= 0 and 0 <= clock.done - self._looked < 1 / self.looks:
+            return
+        self._looked = clock.done
         rows = np.arange(len(stage.pool.texts))
         allowed = torch.as_tensor(stage.pool.allowed)
         found = probabilities(stage.predict(rows), allowed, single=stage.space.single)
@@ -73,11 +80,13 @@ class ClassAware(Term):
         return TermLoss(loss, {"positives": float(wanted.sum() / len(wanted))})
 
     def state(self) -> dict[str, torch.Tensor]:
-        return {} if self._pseudo is None else {"pseudo": self._pseudo}
+        if self._pseudo is None:
+            return {}
+        return {"pseudo": self._pseudo, "looked": torch.tensor(self._looked, dtype=torch.float64)}
 
     def restore(self, state: Mapping[str, torch.Tensor]) -> None:
         if state:
-            self._pseudo = state["pseudo"]
+            self._pseudo, self._looked = state["pseudo"], float(state["looked"])
 
 
 def expected_shares(stage: Stage) -> NDArray[np.float64]:
