@@ -20,9 +20,10 @@ Asked = list[tuple[int, frozenset[str]]]
 ONE_KIND = EAGER + "exclusive: [[bug, feature]]\n"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def repo(stack: Stack) -> Repo:
-    """Every new issue gets `bug`, and edited ones are looked at again."""
+    """Every new issue gets `bug`, and edited ones are looked at again. New for each test: whoever
+    corrects ten issues of one repository within seconds is taken for a mass relabel."""
     return stack.repository(labels=KINDS, rules=EDITS, history=plain_history(4))
 
 
