@@ -22,7 +22,7 @@ ENOUGH = 5
 """Exchanges of one shape that are judged; a judgement takes milliseconds, and there are thousands."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(template_url: str, encoder: Encoder) -> Iterator[Stack]:
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -39,14 +39,14 @@ def stack(template_url: str, encoder: Encoder) -> Iterator[Stack]:
         stack.context.auth.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def learned(stack: Stack) -> Repo:
     """A repository with a history; its promise is low, for that little evidence to give cuts."""
     labels = [LabelSpec(label.name, label.description) for label in load_sample().labels]
     return stack.repository(history=sample_issues(100), labels=labels, rules="precision: 0.5\n")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def judged() -> Counter[tuple[str, str, int]]:
     """How many exchanges of each shape were judged."""
     return Counter()

@@ -193,7 +193,7 @@ def test_a_manifest_becomes_an_app_once(world: Sandbox) -> None:
     assert answer.status == 201
     made = json.loads(answer.content)
     now = int(time.time())
-    claims = {"iat": now, "exp": now + 60, "iss": made["client_id"]}
+    claims = {"iat": now - 60, "exp": now + 60, "iss": made["client_id"]}
     mine = ask(world, "GET", "/app", credential=jwt.encode(claims, made["pem"], algorithm="RS256"))
     assert mine.status == 200, mine.content
     assert json.loads(mine.content)["slug"] == "my-labels"
