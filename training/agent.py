@@ -6,7 +6,6 @@ long or another took over, it stops.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 import socket
@@ -19,6 +18,7 @@ from typing import Any
 
 import httpx
 
+from bot.classify.bundle import file_sha256
 from bot.errors import LabelwrightError, UserError
 from training.launch import FitFailed, Launcher, OnProgress, Work
 
@@ -185,11 +185,6 @@ def work_on(server: Server, launcher: Launcher, directory: Path, *, idle: float 
             worked = False
         if not worked:
             time.sleep(idle)
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _held(leased: Leased) -> dict[str, str]:

@@ -9,15 +9,13 @@ from rich.console import Console
 
 from bot.core.rules import Rules, learnable
 from bot.demo.scenario import Scenario
-from bot.demo.stack import Stack
+from bot.demo.stack import Stack, wait_until
 from bot.demo.summary import Lesson, RepositoryResult
-from bot.errors import UserError
 from bot.issues_file import FiledIssue
 from bot.store import heads, installations, journal, repositories
 
 PATIENCE = 90.0
 """Seconds after which a correction that nobody learned is a failure."""
-POLL = 0.1
 
 
 def teach(
@@ -36,7 +34,7 @@ def teach(
     began = time.monotonic()
     stack.sandbox.unlabel(scenario.full_name, number, label)
     with console.status(f"A maintainer took {label!r} off #{number}"):
-        _wait(stack, lambda: _serving(stack, repository_id) != head_id)
+        _wait(stack, "a head that learned it", lambda: _serving(stack, repository_id) != head_id)
         seconds = time.monotonic() - began
         again = _file_again(stack, scenario, issue)
     return Lesson(number, label, round(seconds, 1), again)
@@ -64,7 +62,7 @@ def _file_again(stack: Stack, scenario: Scenario, issue: FiledIssue) -> tuple[st
         author=issue.author,
         association=issue.association,
     )
-    _wait(stack, lambda: _dealt_with(stack, before))
+    _wait(stack, "the answer to an issue", lambda: _dealt_with(stack, before))
     return tuple(sorted(stack.sandbox.issue_labels(scenario.full_name, number)))
 
 
@@ -80,9 +78,5 @@ def _serving(stack: Stack, repository_id: int) -> int | None:
         return head.id if head else None
 
 
-def _wait(stack: Stack, done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not done():
-        if time.monotonic() > deadline:
-            raise UserError(f"nothing was learned in {PATIENCE:.0f} s:\n{stack.tails()}")
-        time.sleep(POLL)
+def _wait(stack: Stack, what: str, done: Callable[[], bool]) -> None:
+    wait_until(done, what=what, patience=PATIENCE, logs=stack.logs)

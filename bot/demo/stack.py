@@ -27,6 +27,8 @@ from bot.store.migrate import migrate
 START_TIMEOUT = 60.0
 """Seconds until the receiver and the worker must be ready, on the slowest machine we care for."""
 
+POLL = 0.1
+
 RATE_LIMIT = 1_000_000
 """Calls an hour: a run squeezes months of arrivals into minutes."""
 
@@ -62,7 +64,12 @@ def running_stack(*, bundle: Path, data_dir: Path | None = None) -> Iterator[Sta
         for name in ("serve", "worker"):
             stack.enter_context(running(name, environment, log=home / f"{name}.log"))
         url = f"http://127.0.0.1:{port}"
-        _wait_until(lambda: _ready(url), what="the receiver and the worker", logs=home)
+        wait_until(
+            lambda: _ready(url),
+            what="the receiver and the worker",
+            patience=START_TIMEOUT,
+            logs=home,
+        )
         sandbox.hook_url = f"{url}/webhook"
         yield Stack(database=database, sandbox=sandbox, receiver_url=url, logs=home)
 
@@ -112,14 +119,13 @@ def _ready(url: str) -> bool:
         return False
 
 
-def _wait_until(ready: Callable[[], bool], *, what: str, logs: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while not ready():
+def wait_until(done: Callable[[], bool], *, what: str, patience: float, logs: Path) -> None:
+    """Until `done` says so; UserError with what the processes wrote after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while not done():
         if time.monotonic() > deadline:
-            raise UserError(
-                f"{what} did not become ready in {START_TIMEOUT:.0f} s; they said:\n{_tails(logs)}"
-            )
-        time.sleep(0.1)
+            raise UserError(f"{what} did not come in {patience:.0f} s; they said:\n{_tails(logs)}")
+        time.sleep(POLL)
 
 
 def _tails(logs: Path, *, lines: int = 15) -> str:

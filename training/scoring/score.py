@@ -5,7 +5,6 @@ Everything that is chosen (combination, thresholds, cut) is chosen on the traini
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import torch
 
+from bot.classify.bundle import file_sha256
 from bot.errors import UserError
 from training.data import FiledIssue, read_issues
 from training.device import Device, find_device
@@ -69,7 +69,10 @@ def score_files(question: Question, *, on_progress: OnProgress | None = None) ->
             "test_issues_left_out": len(read) - len(tested),
         },
         "recipe": asdict(within_means(question.recipe, device)),
-        "files": {str(path): _sha256(path) for path in (question.train, question.test)},
+        "files": {
+            str(path): file_sha256(path, advice="give a file of issues")
+            for path in (question.train, question.test)
+        },
         "machine": _machine(device),
         "overall": mean_of([run["overall"] for run in runs]),
         "repositories": mean_of([run["repositories"] for run in runs]),
@@ -175,7 +178,3 @@ def _machine(device: Device) -> dict[str, Any]:
         "python": platform.python_version(),
         "processor": platform.machine(),
     }
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
