@@ -20,6 +20,7 @@ from training.launch.kubernetes import Kubernetes
 from training.launch.local import Local, stop
 from training.launch.slurm import Slurm
 from training.recipe_file import recipe_text
+from training.snapshot import read
 
 LAUNCHERS = [Local(), Slurm(), Kubernetes(image="i", claim="c", root=Path("/"))]
 
@@ -57,13 +58,23 @@ def test_a_finished_fit_is_not_started_again(
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-@pytest.mark.parametrize("name", ["recipe.json", "snapshot/manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["recipe.json", "snapshot/manifest.json", "snapshot/pairs.parquet"]
+)
 def test_files_that_no_fit_can_read_are_told_before_anything_starts(
     work: Work, launcher: Local | Slurm | Kubernetes, name: str
 ) -> None:
     (work.directory / name).write_text("{")
     with pytest.raises(UserError, match=re.escape(name)):
         launcher.fit(work, on_progress=lambda told: pytest.fail("it was started"))
+
+
+def test_a_snapshot_is_checked_by_its_hashes_alone(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred thousand issues take minutes to read, and the fit reads them anyway."""
+    monkeypatch.setattr(read, "read_table", lambda *_, **__: pytest.fail("it was read"))
+    work.check()
 
 
 def test_torchrun_fits_here(work: Work) -> None:

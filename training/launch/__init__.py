@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 from bot.errors import GiveUp
 from training.recipe_file import read_recipe
-from training.snapshot.read import read_snapshot
+from training.snapshot.read import check_files
 
 OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Called again and again with the newest line of `metrics.jsonl`; what it raises stops the fit."""
@@ -40,7 +40,7 @@ class Work:
     def check(self) -> None:
         """Raises UserError, before anything is started, for files that no fit can read."""
         read_recipe(self.recipe)
-        read_snapshot(self.snapshot)
+        check_files(self.snapshot)  # the fit reads what is in them
 
     def whole(self) -> bool:
         """`done.json` is the last file that a fit writes."""

@@ -153,15 +153,22 @@ def read_snapshot(directory: Path) -> Snapshot:
         UserError: no snapshot there, a file is missing, cut short or changed, its format or text
             version is unknown, or there is nothing in it to learn from.
     """
+    manifest = check_files(directory)
+    tables = {name: read_table(directory / name, SCHEMAS[name], advice=ADVICE) for name in SCHEMAS}
+    snapshot = Snapshot(directory, manifest, assemble(manifest.repositories, tables))
+    check_learnable(snapshot.repositories, where=str(directory))
+    return snapshot
+
+
+def check_files(directory: Path) -> Manifest:
+    """The manifest of a snapshot whose files are all there and as they were; UserError as `read_snapshot`.
+    What is in them is not looked at."""
     manifest = read_manifest(directory)
     for name in SCHEMAS:
         if name not in manifest.files:
             raise UserError(f"{directory / MANIFEST} does not list {name}; {ADVICE}")
         check_file(directory / name, manifest.files[name], advice=ADVICE)
-    tables = {name: read_table(directory / name, SCHEMAS[name], advice=ADVICE) for name in SCHEMAS}
-    snapshot = Snapshot(directory, manifest, assemble(manifest.repositories, tables))
-    check_learnable(snapshot.repositories, where=str(directory))
-    return snapshot
+    return manifest
 
 
 def assemble(
