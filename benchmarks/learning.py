@@ -21,7 +21,7 @@ from benchmarks.learning_loop import Replay
 from benchmarks.learning_report import page, show
 from benchmarks.learning_world import Encode, World
 from benchmarks.maintainer import Habits
-from benchmarks.precision import open_encoder
+from benchmarks.precision import open_encoder, replay_parser
 from bot.issues_file import FiledIssue, by_repository, read_issues
 
 
@@ -42,11 +42,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", type=Path, nargs="+", help="JSON Lines, gzipped or not")
-    parser.add_argument("--repo", help="only this repository of the files")
-    parser.add_argument("--bundle", type=Path, required=True, help="a built bundle")
-    parser.add_argument("--cache", type=Path, help="keep vectors in this folder between runs")
+    parser = replay_parser(__doc__, least=250)
     parser.add_argument("--history", type=float, default=0.4, help="share before installation")
     parser.add_argument(
         "--habits", type=_habits, nargs="+", default=[Habits()], help="REMOVE:ADD, as in .7:.2"
@@ -55,9 +51,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--silent", type=float, default=0.05, help="share of issues left alone")
     parser.add_argument("--whole", type=int, default=50, help="arrivals between whole fits")
     parser.add_argument("--target", type=float, default=0.9)
-    parser.add_argument("--least", type=int, default=250, help="issues of a repository to bother")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--html", type=Path, help="write the plots there")
     return parser.parse_args()
 

@@ -85,18 +85,24 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = replay_parser(__doc__, least=50)
+    parser.add_argument("--share", type=float, nargs="+", default=[0.7], help="history's share")
+    parser.add_argument("--target", type=float, default=0.9)
+    parser.add_argument("--without-baseline", action="store_true")
+    parser.add_argument("--json-only", action="store_true", help="no table per repository")
+    return parser.parse_args()
+
+
+def replay_parser(description: str | None, *, least: int) -> argparse.ArgumentParser:
+    """The arguments of every replay of files."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("files", type=Path, nargs="+", help="JSON Lines, gzipped or not")
     parser.add_argument("--repo", help="only this repository of the files")
     parser.add_argument("--bundle", type=Path, required=True, help="a built bundle")
-    parser.add_argument("--cache", type=Path, help="keep vectors in this folder between runs")
-    parser.add_argument("--share", type=float, nargs="+", default=[0.7], help="history's share")
-    parser.add_argument("--target", type=float, default=0.9)
-    parser.add_argument("--least", type=int, default=50, help="issues of a repository to bother")
-    parser.add_argument("--without-baseline", action="store_true")
+    parser.add_argument("--cache", type=Path, help="keep what was computed in this folder")
+    parser.add_argument("--least", type=int, default=least, help="issues of a repository to bother")
     parser.add_argument("--json", type=Path, help="write the figures there")
-    parser.add_argument("--json-only", action="store_true", help="no table per repository")
-    return parser.parse_args()
+    return parser
 
 
 def open_encoder(bundle: Path, cache: Path | None) -> Encode:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.precision import Encode, open_encoder
+from benchmarks.precision import Encode, open_encoder, replay_parser
 from bot.classify.calibrate import Combiner, cross_probabilities, fit_combiner
 from bot.classify.choices import NEW_PAIRS, Earlier
 from bot.classify.folds import BLOCKS, forward_blocks, repeats
@@ -124,17 +124,11 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", type=Path, nargs="+", help="JSON Lines, gzipped or not")
-    parser.add_argument("--repo", help="only this repository of the files")
-    parser.add_argument("--bundle", type=Path, required=True, help="a built bundle")
-    parser.add_argument("--cache", type=Path, help="keep vectors and evidence in this folder")
+    parser = replay_parser(__doc__, least=250)
     parser.add_argument(
         "--share", type=float, nargs="+", default=[0.5, 0.7], help="history's share"
     )
     parser.add_argument("--steps", type=int, default=10, help="refits while the rest arrives")
-    parser.add_argument("--least", type=int, default=250, help="issues of a repository to bother")
-    parser.add_argument("--json", type=Path, help="write the figures there")
     return parser.parse_args()
 
 
