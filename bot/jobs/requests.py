@@ -54,7 +54,7 @@ def request_harvest(session: Session, repository_id: int) -> None:
 def request_learning(session: Session, repository_id: int, *, reason: str) -> None:
     """Have a repository's head fitted on all that is known; one fit at a time, one waiting at most. The
     daily one waits apart, for it may come to nothing: see `AUTOMATIC`."""
-    name = f"learn/{repository_id}"
+    name = _learning(repository_id)
     queue.defer(
         session,
         queue.TASK_LEARN,
@@ -78,7 +78,7 @@ def request_refit(
         session,
         queue.TASK_REFIT,
         # The lock of a whole fit too: each starts from the head that the other left.
-        lock=f"learn/{repository_id}",
+        lock=_learning(repository_id),
         queueing_lock=f"refit/{repository_id}",
         queue=queue.LEARNING,
         schedule_in=REFIT_DEBOUNCE,
@@ -91,7 +91,7 @@ def request_whole(session: Session, repository_id: int) -> None:
     job = queue.Job(
         task=queue.TASK_LEARN,
         args={"repository_id": repository_id, "reason": CORRECTED},
-        lock=f"learn/{repository_id}",
+        lock=_learning(repository_id),
         queueing_lock=f"learn-later/{repository_id}",
         queue=queue.HISTORY,
     )
@@ -119,10 +119,15 @@ def request_swap(session: Session, repository_id: int, *, bundle: str) -> None:
     queue.defer(
         session,
         queue.TASK_SWAP,
-        lock=f"learn/{repository_id}",
+        lock=_learning(repository_id),
         queueing_lock=f"swap/{repository_id}",
         queue=queue.HISTORY,
         priority=10,
         repository_id=repository_id,
         bundle=bundle,
     )
+
+
+def _learning(repository_id: int) -> str:
+    """The lock of all that changes a repository's head: each starts from what the other left."""
+    return f"learn/{repository_id}"
