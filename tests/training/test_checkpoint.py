@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,16 @@ TREE = {
 }
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """The kernel refuses to write past 4 kB, in the middle of a file, as a full disk does."""
+    """The kernel refuses to write past 4 kB, in the middle of a file, as a full disk does. Never for longer
+    than the write under test: what pytest itself prints may go to a file too."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def same(a: object, b: object) -> bool:
@@ -63,20 +67,17 @@ def test_one_that_was_cut_short_is_refused(tmp_path: Path, kept: int) -> None:
         read_checkpoint(tmp_path / "c")
 
 
-def test_a_write_that_breaks_off_leaves_the_one_before(tmp_path: Path, small_files: None) -> None:
+def test_a_write_that_breaks_off_leaves_the_one_before(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "c", TREE)
-    with pytest.raises(NotSaved, match=r"cannot be written .* Make room"):
+    with small_files(), pytest.raises(NotSaved, match=r"cannot be written .* Make room"):
         write_checkpoint(tmp_path / "c", {"much": torch.zeros(10_000)})
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
     assert same(read_checkpoint(tmp_path / "c"), TREE)
 
 
-def test_an_encoder_that_cannot_be_written_whole_is_not_there(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_an_encoder_that_cannot_be_written_whole_is_not_there(tmp_path: Path) -> None:
     base = make_tiny_encoder(tmp_path / "base")
     encoder = open_encoder(base)
-    request.getfixturevalue("small_files")
-    with pytest.raises(NotSaved, match="the encoder cannot be written"):
+    with small_files(), pytest.raises(NotSaved, match="the encoder cannot be written"):
         write_encoder(encoder, tmp_path / "out", base=base, max_tokens=24)
     assert [path.name for path in tmp_path.iterdir()] == ["base"]
