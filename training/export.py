@@ -55,6 +55,14 @@ def export_bundle(
     return Bundle(out, manifest), parity
 
 
+def export_fit(
+    fit: Path, out: Path, done: Mapping[str, object]
+) -> tuple[Bundle, tuple[Parity, ...]]:
+    """`export_bundle` of a fit's output directory; `done`: what the fit wrote last."""
+    lineage = {key: str(done[key]) for key in ("recipe", "snapshot") if key in done}
+    return export_bundle(fit / "encoder", out, lineage=lineage)
+
+
 def check_parity(bundle: Bundle, reference: np.ndarray) -> tuple[Parity, ...]:
     """Cosine of each graph's vectors of the golden texts to `reference` [texts, dim] of any length.
 

@@ -24,7 +24,8 @@ from bot.errors import GiveUp, LabelwrightError, UserError
 from bot.store import runs
 from bot.store.engine import Database
 from bot.store.tables import Run
-from training.export import export_bundle
+from training.export import export_fit
+from training.fit.output import TWIN
 from training.judge.card import model_card, spent_on
 from training.judge.evaluate import evaluate
 from training.judge.gate import judge, past_run, record
@@ -223,12 +224,14 @@ def _lease(house: House, run_id: int) -> runs.Lease | None:
 def _decide(house: House, run_id: int, work: Work, on_progress: OnProgress) -> str:
     bundle = work.directory / "bundle"
     snapshot = read_snapshot(work.snapshot)
-    done = _done(work, snapshot)
     on_progress({"step": "export"})
-    _export(work, bundle, done)
+    done = _export(work.out, bundle, snapshot)
+    twin = work.directory / "twin-bundle" if (work.out / TWIN).is_dir() else None
+    if twin:
+        _export(work.out / TWIN, twin, snapshot)
     on_progress({"step": "evaluate"})
     evaluation = evaluate(
-        snapshot, house.champion(), bundle, backend=house.backend, threads=house.threads
+        snapshot, house.champion(), bundle, twin=twin, backend=house.backend, threads=house.threads
     )
     case = evaluation.case(str(run_id))
     with house.database.session() as session:
@@ -252,32 +255,28 @@ def _decide(house: House, run_id: int, work: Work, on_progress: OnProgress) -> s
     return outcome
 
 
-def _done(work: Work, snapshot: Snapshot) -> dict[str, Any]:
-    """What the fit says of itself.
+def _export(out: Path, bundle: Path, snapshot: Snapshot) -> dict[str, Any]:
+    """The bundle of the fit at `out`, and what that says of itself.
 
     Raises:
         GiveUp: it learned from other issues, perhaps from those that are to judge it.
     """
-    path = work.out / "done.json"
+    path = out / "done.json"
     try:
-        done = json.loads(path.read_text(encoding="utf-8"))
+        done = dict(json.loads(path.read_text(encoding="utf-8")))
         of = done["snapshot"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise GiveUp(f"{path} cannot be read; delete {work.out} and fit again.") from None
+        raise GiveUp(f"{path} cannot be read; delete {out} and fit again.") from None
     if of != snapshot.id:
         raise GiveUp(
-            f"{work.out} was made of another snapshot ({of}, not {snapshot.id}); delete it, and "
-            f"{work.directory / 'bundle'}, and fit again."
+            f"{out} was made of another snapshot ({of}, not {snapshot.id}); delete it, and "
+            f"{bundle}, and fit again."
         )
-    return dict(done)
-
-
-def _export(work: Work, bundle: Path, done: Mapping[str, Any]) -> None:
     with suppress(UserError):
         read_bundle(bundle)
-        return  # whole already, from before a stop
-    lineage = {key: str(done[key]) for key in ("recipe", "snapshot") if key in done}
-    export_bundle(work.out / "encoder", bundle, lineage=lineage)
+        return done  # whole already, from before a stop
+    export_fit(out, bundle, done)
+    return done
 
 
 def _now_and_then(tell: OnProgress, *, every: timedelta = timedelta(seconds=10)) -> OnProgress:

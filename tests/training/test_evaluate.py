@@ -184,6 +184,32 @@ def test_the_report_is_whole_and_escaped(evaluation: Evaluation, tmp_path: Path)
     assert set(listed) > {"report.html", "evaluation.json", "plots/precision.svg"}
 
 
+def test_the_twin_is_named_and_what_the_terms_bring(
+    snapshot: Snapshot, tiny_bundle: Path, other_bundle: Path, tmp_path: Path
+) -> None:
+    found = evaluate(snapshot, tiny_bundle, other_bundle, twin=tiny_bundle, resamples=50)
+    case = found.case("1")
+    assert found.over_twin["macro F1"].value == pytest.approx(found.macro_f1.value)
+    assert case.over_twin is not None
+    write_report(tmp_path / "out", found, case, judge(case), card="")
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / "out" / name).read_text()
+        assert f"is {read_bundle(tiny_bundle).manifest.bundle_id}: the terms bring" in text
+        assert "Challenger minus its supervised twin" in text
+
+
+def test_a_reader_finds_how_much_evidence_there_was(evaluation: Evaluation, tmp_path: Path) -> None:
+    case = evaluation.case("1")
+    write_report(tmp_path / "out", evaluation, case, judge(case), card="")
+    lines = (tmp_path / "out" / "report.md").read_text().splitlines()
+    judging = lines[lines.index("## The issues that judge") :]
+    (one,) = (line for line in judging if line.startswith("| a/one |") and " to 20" in line)
+    part = evaluation.shown["champion"]["a/one"].judged.known
+    assert one.split(" | ")[1:3] == [str(len(part)), str((part != 0).any(axis=1).sum())]
+    assert "no past corrections" in "".join(lines)
+    assert any(line.startswith("| macro F1 |") for line in lines)
+
+
 def test_a_full_disk_leaves_no_half_report(
     evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def test_a_clear_win_is_promoted_and_says_by_how_much() -> None:
         ({"macro_f1": difference(-0.011)}, "macro-F1 fell from 0.500 to 0.489"),
         ({"served": {"a/one": Served(75, 25, 0.9)}}, "75.0% of 100 applied labels were right"),
         ({"corrections": (10, 2, 1)}, "forgets 2 that the champion honours"),
+        ({"over_twin": difference(0.0)}, "fit the recipe without its terms"),
         (
             {
                 "repositories": {"a/one": difference(0.2), "b/two": difference(-0.2)},
@@ -91,6 +92,7 @@ def test_what_is_tolerated() -> None:
     assert judge(case(served=doubtful, served_before={"a/one": Served(87, 13, 0.9)})).promote
     assert judge(case(served={"a/one": Served(0, 0, 0.9)})).promote
     assert judge(case(corrections=(10, 2, 2))).promote
+    assert judge(case(over_twin=difference(0.01))).promote
 
 
 def test_alpha_is_spent_over_tries_against_one_champion() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +13,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from bot.classify.bundle import MODELS, Backend, read_bundle
 from bot.errors import UserError
+from training.cli.progress import told_lines
 from training.cli.terminal import console, errors, need_training_extra, polite_errors
+
+OnProgress = Callable[[str, int, int], None]
 
 
 def evaluate(
@@ -25,11 +30,15 @@ def evaluate(
         typer.Option(help="verdict.json of an earlier run, may be given again: alpha is spent"),
     ] = None,
     fit: Annotated[Path | None, typer.Option(help="Output of the fit, for the model card")] = None,
+    twin: Annotated[
+        Path | None,
+        typer.Option(help="Bundle of the challenger's supervised twin (`export --fit FIT/twin`)"),
+    ] = None,
     backend: Annotated[str, typer.Option(help="Vectors that serve: int8 or fp32")] = "int8",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the encoder")] = 1,
 ) -> None:
     """Measure two bundles on a snapshot, through the serving path, and say whether to promote."""
-    with polite_errors(), _progress() as progress:
+    with polite_errors(), _progress() as on_progress:
         from training.judge.card import model_card, spent_on
         from training.judge.evaluate import evaluate as measure
         from training.judge.gate import judge, past_run
@@ -37,16 +46,14 @@ def evaluate(
         from training.snapshot.read import read_snapshot
 
         earlier = [past_run(_json(path)) for path in past or []]
-        bar = progress.add_task("reading", total=None)
         evaluation = measure(
             read_snapshot(snapshot),
             champion,
             challenger,
+            twin=twin,
             backend=_backend(backend),
             threads=threads,
-            on_progress=lambda what, done, total: progress.update(
-                bar, description=what, completed=done, total=total
-            ),
+            on_progress=on_progress,
         )
         case = evaluation.case(run)
         verdict = judge(case, earlier)
@@ -72,13 +79,9 @@ def export(
     """Build the bundle of a fitted encoder; refused unless its graphs say what torch says."""
     with polite_errors(), console.status("Exporting"):
         need_training_extra()
-        from training.export import export_bundle
+        from training.export import export_fit
 
-        done = _json(fit / "done.json")
-        lineage: dict[str, str] = {
-            key: str(done[key]) for key in ("recipe", "snapshot") if key in done
-        }
-        bundle, parity = export_bundle(fit / "encoder", out, lineage=lineage)
+        bundle, parity = export_fit(fit, out, _json(fit / "done.json"))
     told = ", ".join(f"{one.backend} {one.worst:.5f}" for one in parity)
     console.print(f"{bundle.manifest.bundle_id} at {out}; worst cosine to torch: {told}")
 
@@ -99,7 +102,21 @@ def _json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _progress() -> Progress:
+@contextmanager
+def _progress() -> Iterator[OnProgress]:
+    """Called with (what is being done, issues done, issues in all): a bar, or lines for a log."""
+    if not errors.is_terminal:
+        tell = told_lines(errors)
+        yield lambda what, done, total: tell({what: f"{done} of {total}"})
+        return
+    with _bars() as progress:
+        bar = progress.add_task("reading", total=None)
+        yield lambda what, done, total: progress.update(
+            bar, description=what, completed=done, total=total
+        )
+
+
+def _bars() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
 
 from bot.errors import UserError
+from training.cli.progress import watch
 from training.cli.terminal import console, errors, need_training_extra, polite_errors
 
+NEEDED = {
+    "snapshot": "labelwright-train snapshot --out {0}/snapshot cuts one",
+    "recipe.json": "it holds the recipe, and {{}} is `retrain` as it is (docs/fit.md)",
+}
+"""What a run is made of, and where it comes from."""
 RANKS = typer.Option(min=0, help="Processes; 0: one per GPU, or one where there is none")
 
 
@@ -25,16 +30,20 @@ def fit(
         from training.launch import Work
         from training.launch.local import Local
 
-        for needed in ("snapshot", "recipe.json"):
+        for needed, how in NEEDED.items():
             if not (directory / needed).exists():
-                raise UserError(f"{directory / needed} is missing: a run needs it.")
-        with errors.status("fitting") as status:
-
-            def on_progress(told: Mapping[str, Any]) -> None:
-                status.update(f"fitting {_words(told)}")
-
+                raise UserError(f"{directory / needed} is missing: {how.format(directory)}.")
+        errors.print(f"{directory / 'fit.log'} tells all", highlight=False, soft_wrap=True)
+        with watch(
+            errors, hint="The same command goes on from the last checkpoint."
+        ) as on_progress:
             Local(ranks).fit(Work(directory), on_progress=on_progress)
-        console.print(f"Fitted: {directory / 'fit'}", highlight=False)
+        console.print(
+            f"Fitted: {directory / 'fit'}; next: labelwright-train export --fit {directory / 'fit'} "
+            f"--out {directory / 'bundle'}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def agent(
@@ -70,7 +79,3 @@ def agent(
 def _loopback(server: str) -> bool:
     address = urlsplit(server)
     return address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost", "::1"}
-
-
-def _words(told: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in told.items())

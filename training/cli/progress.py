@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 OnProgress = Callable[[str, int, int, float], None]
+OnTold = Callable[[Mapping[str, Any]], None]
 
 EVERY = 20.0
 """Seconds between two lines of one piece of work."""
@@ -71,3 +73,44 @@ def _lines(console: Console, clock: Callable[[], float] = time.monotonic) -> OnP
         console.print(f"{what}{steps}{left}", markup=False, highlight=False, soft_wrap=True)
 
     return on_progress
+
+
+@contextmanager
+def watch(console: Console, *, hint: str) -> Iterator[OnTold]:
+    """Called with what a run tells of itself (`training.launch.OnProgress`); `hint` says how to go on
+    after a stop."""
+    try:
+        if console.is_terminal:
+            with console.status("starting") as status:
+                yield lambda told: status.update(in_words(told) or "starting")
+        else:
+            yield told_lines(console)
+    except (KeyboardInterrupt, SystemExit):
+        console.print(f"Stopped. {hint}", markup=False, highlight=False, soft_wrap=True)
+        raise
+
+
+def in_words(told: Mapping[str, Any]) -> str:
+    """A line of `metrics.jsonl` as a person reads it; anything else as names and values."""
+    if {"leg", "step", "steps", "loss", "seconds_left"} <= told.keys():
+        return (
+            f"{told['leg']}: step {told['step']} of {told['steps']}, loss {told['loss']:.3f}, "
+            f"{told['seconds_left']:.0f} s left"
+        )
+    return ", ".join(f"{name} {value}" for name, value in told.items())
+
+
+def told_lines(console: Console, clock: Callable[[], float] = time.monotonic) -> OnTold:
+    """A line for each thing that begins, and one now and then."""
+    at, last = "", clock()
+
+    def on_told(told: Mapping[str, Any]) -> None:
+        nonlocal at, last
+        words = in_words(told)
+        what = str(told.get("leg") or told.get("step") or ", ".join(told))
+        if not words or (what == at and clock() - last < EVERY):
+            return
+        at, last = what, clock()
+        console.print(words, markup=False, highlight=False, soft_wrap=True)
+
+    return on_told

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from bot.errors import UserError
+from training.cli.progress import watch
 from training.cli.terminal import console, errors, need_training_extra, polite_errors
 
 if TYPE_CHECKING:
@@ -58,13 +59,10 @@ def run(
 
         run_id = resume or begin(house, recipe=_recipe(recipe), reason=reason)
         console.print(f"run {run_id}", highlight=False)
-        with errors.status("running") as status:
-
-            def on_progress(told: Mapping[str, Any]) -> None:
-                status.update(", ".join(f"{name} {value}" for name, value in told.items()))
-
+        hint = f"`labelwright-train run --resume {run_id}` goes on."
+        with watch(errors, hint=hint) as on_progress:
             outcome = go_on(house, run_id, on_progress=on_progress)
-        console.print(outcome, highlight=False)
+        console.print(outcome, highlight=False, soft_wrap=True)
 
 
 def runs() -> None:

@@ -31,6 +31,8 @@ ENCODER, RECIPE, DONE, METRICS, CHECKPOINT = (
     "metrics.jsonl",
     "checkpoint.safetensors",
 )
+TWIN = "twin"
+"""Beside the encoder of a recipe with semi-supervised terms: the whole output of the one without."""
 COPIED = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 """Files of the base encoder that its texts are read with."""
 

@@ -71,6 +71,8 @@ class Case:
     """The same of the champion."""
     corrections: tuple[int, int, int]
     """Past corrections; those that the champion honours and the challenger not; and the reverse."""
+    over_twin: Difference | None = None
+    """Coverage with own cuts, challenger minus its supervised twin; None: it has no twin."""
 
 
 def past_run(kept: Mapping[str, Any]) -> PastRun:

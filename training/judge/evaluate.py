@@ -1,12 +1,13 @@
-"""Champion against challenger against zero-shot, through the serving path itself.
+"""Champion against challenger against zero-shot, through the serving path itself; beside them the
+challenger's supervised twin, where it has one.
 
-Figures of each, and how sure the differences are. Refuses to start unless both bundles can be opened.
+Figures of each, and how sure the differences are. Refuses to start unless all bundles can be opened.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,14 @@ from training.judge.bootstrap import (
     resample,
 )
 from training.judge.gate import Case, Served
-from training.judge.judged import Judged, figures, precision_curve
+from training.judge.judged import Floats, Judged, figures, precision_curve
 from training.judge.showing import OnProgress, Showing, open_bundle, show
 from training.snapshot.read import Snapshot
 
-Contender = Literal["champion", "challenger", "zero-shot"]
+Contender = Literal["champion", "challenger", "twin", "zero-shot"]
 CONTENDERS: tuple[Contender, ...] = ("champion", "challenger", "zero-shot")
+"""Those of every evaluation; the twin, if there is one, stands before the last."""
+OWN_CUTS, EQUAL, MACRO = MEASURES = ("coverage, own cuts", "coverage, equal precision", "macro F1")
 CURVE_POINTS = 200
 
 
@@ -49,6 +52,8 @@ class Evaluation:
     macro_f1: Difference
     repositories: Mapping[str, Difference]
     """Coverage of each, with own cuts."""
+    over_twin: Mapping[str, Difference]
+    """Challenger minus twin, as `MEASURES` names it; empty without one."""
     cpu_seconds: float
 
     def parts(self, contender: Contender) -> list[Judged]:
@@ -87,6 +92,7 @@ class Evaluation:
             served={name: _served(part) for name, part in parts.items()},
             served_before={name: _served(self.shown["champion"][name].judged) for name in parts},
             corrections=self.corrections(),
+            over_twin=self.over_twin.get(OWN_CUTS),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -95,11 +101,12 @@ class Evaluation:
             "snapshot": self.snapshot.id,
             "bundles": dict(self.bundles),
             "backend": self.backend,
-            "contenders": {name: self._figures(name) for name in CONTENDERS},
+            "contenders": {name: self._figures(name) for name in self.shown},
             "served_coverage": self.coverage.as_dict(),
             "coverage_at_promise": self.equal.as_dict(),
             "macro_f1": self.macro_f1.as_dict(),
             "repositories": {name: found.as_dict() for name, found in self.repositories.items()},
+            "over_twin": {name: found.as_dict() for name, found in self.over_twin.items()},
             "corrections": dict(zip(("n", "lost", "won"), self.corrections(), strict=True)),
             "cpu_seconds": round(self.cpu_seconds, 1),
         }
@@ -126,33 +133,38 @@ def evaluate(
     champion: Path,
     challenger: Path,
     *,
+    twin: Path | None = None,
     backend: Backend = "int8",
     threads: int = 1,
     resamples: int = RESAMPLES,
     seed: int = 0,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
-    """Measure both bundles on the snapshot's evaluation part.
+    """Measure the bundles on the snapshot's evaluation part. `twin`: what the challenger's recipe gives
+    without its semi-supervised terms.
 
     Raises:
         UserError: a bundle is missing, changed, or made for another version of the issue text.
     """
     started = time.process_time()
+    asked: dict[Contender, Path] = {"champion": champion, "challenger": challenger}
+    if twin is not None:
+        asked["twin"] = twin
+    shown: dict[Contender, Mapping[str, Showing]] = {}
+    by_name: Mapping[str, Showing] = {}
     with ExitStack() as stack:
-        # Both are opened before either works: a bad bundle is told at once.
-        opened = []
-        for directory in (champion, challenger):
-            opened.append(open_bundle(directory, backend=backend, threads=threads))
-            stack.callback(opened[-1].close)
-        before, after = opened
-        first = show("champion", snapshot, before, zero_shot=True, on_progress=on_progress)
-        second = show("challenger", snapshot, after, on_progress=on_progress)
-    shown = dict(zip(CONTENDERS, (first[0], second[0], first[1]), strict=True))
-    bundles: dict[Contender, str] = {
-        "champion": before.bundle_id,
-        "challenger": after.bundle_id,
-        "zero-shot": before.bundle_id,
-    }
+        # All are opened before any works: a bad bundle is told at once.
+        opened = {}
+        for name, directory in asked.items():
+            opened[name] = open_bundle(directory, backend=backend, threads=threads)
+            stack.callback(opened[name].close)
+        bundles: dict[Contender, str] = {name: one.bundle_id for name, one in opened.items()}
+        for name, encoder in opened.items():
+            first = name == "champion"
+            found = show(name, snapshot, encoder, zero_shot=first, on_progress=on_progress)
+            shown[name] = found[0]
+            by_name = found[1] if first else by_name
+    shown["zero-shot"], bundles["zero-shot"] = by_name, bundles["champion"]
     return _compare(
         snapshot, shown, bundles, backend=backend, resamples=resamples, seed=seed, started=started
     )
@@ -169,24 +181,36 @@ def _compare(
     started: float,
 ) -> Evaluation:
     judging = [name for name, found in shown["champion"].items() if len(found.judged.known)]
-    before, after = (
-        [shown[contender][name].judged for name in judging] for contender in CONTENDERS[:2]
-    )
+    parts = {one: [found[name].judged for name in judging] for one, found in shown.items()}
+    before, after = parts["champion"], parts["challenger"]
     weights = resample([len(part.known) for part in before], resamples=resamples, seed=seed)
+    gains = _differences(before, after, weights)
     return Evaluation(
         snapshot=snapshot,
         bundles=bundles,
         backend=backend,
         shown=shown,
-        coverage=compare_served(before, after, weights),
-        equal=compare_coverage(before, after, weights),
-        macro_f1=compare_macro_f1(before, after, weights),
+        coverage=gains[OWN_CUTS],
+        equal=gains[EQUAL],
+        macro_f1=gains[MACRO],
         repositories={
             name: compare_served([one], [other], [drawn])
             for name, one, other, drawn in zip(judging, before, after, weights, strict=True)
         },
+        over_twin=_differences(parts["twin"], after, weights) if "twin" in parts else {},
         cpu_seconds=time.process_time() - started,
     )
+
+
+def _differences(
+    before: Sequence[Judged], after: Sequence[Judged], weights: Sequence[Floats]
+) -> dict[str, Difference]:
+    """By the names in `MEASURES`."""
+    measured = (compare_served, compare_coverage, compare_macro_f1)
+    return {
+        name: compare(before, after, weights)
+        for name, compare in zip(MEASURES, measured, strict=True)
+    }
 
 
 def _served(part: Judged) -> Served:

@@ -225,6 +225,17 @@ def _forgotten(case: Case, terms: Terms, alpha: float) -> str:  # noqa: ARG001
     )
 
 
+def _needless(case: Case, terms: Terms, alpha: float) -> str:  # noqa: ARG001
+    """Semi-supervision can collapse and costs time: it serves only where it wins."""
+    found = case.over_twin
+    if found is None or found.value > 0:
+        return ""
+    return (
+        f"its supervised twin, the same recipe without the semi-supervised terms, covers {found.champion:.1%} "
+        f"of the issues, it itself {found.challenger:.1%}: fit the recipe without its terms."
+    )
+
+
 def _passed(case: Case) -> tuple[str, ...]:
     total, lost, won = case.corrections
     found = case.macro_f1
@@ -243,4 +254,5 @@ _OBJECTIONS: tuple[Callable[[Case, Terms, float], str], ...] = (
     _worse_macro,
     _regressed,
     _forgotten,
+    _needless,
 )

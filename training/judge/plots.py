@@ -7,7 +7,12 @@ from html import escape
 
 WIDTH, HEIGHT = 460, 300
 LEFT, TOP, RIGHT, BOTTOM = 56, 30, 24, 42
-COLOURS = {"champion": "#1f77b4", "challenger": "#d62728", "zero-shot": "#7f7f7f"}
+COLOURS = {
+    "champion": "#1f77b4",
+    "challenger": "#d62728",
+    "twin": "#2ca02c",
+    "zero-shot": "#7f7f7f",
+}
 Point = tuple[float, float]
 
 
@@ -34,10 +39,10 @@ def calibration_plot(bins: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
 
 
 def difference_plot(rows: Mapping[str, tuple[float, float, float]]) -> str:
-    """Challenger minus champion with its interval, (low, value, high), a row per repository."""
+    """Challenger minus champion with its interval, (low, value, high), a row each."""
     span = max([0.05, *(abs(end) for low, _, high in rows.values() for end in (low, high))]) * 1.1
     plot = _Plot(
-        "Coverage: challenger minus champion, 95%",
+        "Challenger minus champion, 95%; of repositories: coverage",
         "difference",
         "",
         x=(-span, span),

@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.classify.bundle import MANIFEST, file_sha256, publishing
 from bot.errors import UserError
-from training.judge.evaluate import CONTENDERS, Evaluation
+from training.judge.evaluate import EQUAL, MACRO, OWN_CUTS, Evaluation
 from training.judge.gate import Case, Verdict, record
 from training.judge.plots import calibration_plot, curve_plot, difference_plot
 
@@ -21,10 +21,21 @@ COLUMNS = (
     "micro F1",
     "macro F1",
     "coverage at promise",
-    "precision at .5 coverage",
+    "precision at coverage .25 / .5 / .75",
     "served coverage",
     "served precision",
+    "unknown share",
     "calibration error",
+)
+LEGEND = (
+    "F1: labels with a calibrated probability of .5 or more, on known pairs; macro is the mean over labels that "
+    "somebody set, then over repositories.",
+    "Coverage at promise: issues with a label above the cut at which precision is the promised one. The cut is "
+    "chosen on these very issues, for all alike: to compare by at equal precision, not a promise.",
+    "Served: what the cuts that each head chose on its past would have applied to these issues; the gate goes by that. "
+    "Unknown: the share of it that nobody settled; precision leaves it out.",
+    "Calibration error: mean gap between the probability that was said and the share that was right.",
+    "Intervals: paired bootstrap over issues, stratified by repository.",
 )
 STYLE = (
     "body{font-family:sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}"
@@ -44,7 +55,7 @@ def write_report(
     Raises:
         UserError: `out` cannot be written, or holds something else.
     """
-    found = evaluation.as_dict()
+    found = evaluation.as_dict() | {"windows": record(case, verdict)["windows"]}
     plots = draw(found, target=_target(evaluation))
     try:
         with publishing(out, what="an evaluation") as directory:
@@ -71,39 +82,42 @@ def write_report(
 def draw(found: Mapping[str, Any], *, target: float) -> dict[str, str]:
     """The plots, by name."""
     contenders = found["contenders"]
-    rows = {
-        "all": found["served_coverage"],
-        "all, at equal precision": found["coverage_at_promise"],
-        **found["repositories"],
-    }
     return {
         "precision": curve_plot(
-            {name: [(x, y) for x, y in contenders[name]["curve"]] for name in CONTENDERS},
+            {name: [(x, y) for x, y in told["curve"]] for name, told in contenders.items()},
             target=target,
         ),
         "calibration": calibration_plot(
-            {name: contenders[name]["overall"]["calibration"] for name in CONTENDERS}
+            {name: told["overall"]["calibration"] for name, told in contenders.items()}
         ),
         "differences": difference_plot(
             {
                 name: (row["interval"][0], row["difference"], row["interval"][1])
-                for name, row in rows.items()
+                for name, row in _all_differences(found).items()
             }
         ),
     }
 
 
 def markdown(found: Mapping[str, Any], verdict: Verdict, plots: Sequence[str]) -> str:
-    lines = [f"# Evaluation on snapshot {found['snapshot']}", "", *verdict.reasons, ""]
-    lines += [f"{_told(found)}", ""]
+    lines = [f"# Evaluation on snapshot {found['snapshot']}", "", *_apart(verdict.reasons)]
+    lines += _apart(_told(found))
     for title, rows in _tables(found):
         lines += [f"## {_cell(title)}", "", *_markdown_table(rows), ""]
+    lines += ["## How to read it", "", *(f"- {line}" for line in LEGEND), ""]
     lines += [f"![{name}](plots/{name}.svg)" for name in plots]
     return "\n".join(lines) + "\n"
 
 
+def _apart(sentences: Sequence[str]) -> list[str]:
+    """Each a paragraph of its own."""
+    return [line for sentence in sentences for line in (sentence, "")]
+
+
 def html(found: Mapping[str, Any], verdict: Verdict, plots: Mapping[str, str]) -> str:
-    reasons = "".join(f"<p>{escape(reason)}</p>" for reason in verdict.reasons)
+    def paragraphs(sentences: Sequence[str]) -> str:
+        return "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+
     tables = "".join(
         f"<h2>{escape(title)}</h2>{_html_table(rows)}" for title, rows in _tables(found)
     )
@@ -111,41 +125,71 @@ def html(found: Mapping[str, Any], verdict: Verdict, plots: Mapping[str, str]) -
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{STYLE}</style></head>\n<body><h1>{title}</h1>"
-        f'<div class="verdict">{reasons}</div><p>{escape(_told(found))}</p>\n'
-        f"{tables}{''.join(plots.values())}</body></html>\n"
+        f'<div class="verdict">{paragraphs(verdict.reasons)}</div>{paragraphs(_told(found))}\n'
+        f"{''.join(plots.values())}{tables}<h2>How to read it</h2>{paragraphs(LEGEND)}</body></html>\n"
     )
 
 
-def _told(found: Mapping[str, Any]) -> str:
+def _told(found: Mapping[str, Any]) -> list[str]:
     corrections, bundles = found["corrections"], found["bundles"]
-    low, high = found["macro_f1"]["interval"]
-    return (
-        f"Champion {bundles['champion']}, challenger {bundles['challenger']}, {found['backend']} vectors. "
-        f"Macro-F1 differs by {found['macro_f1']['difference']:+.3f} (95%: {low:+.3f} to {high:+.3f}). "
-        f"Of {corrections['n']} past corrections the challenger forgets {corrections['lost']} and wins "
-        f"{corrections['won']}. Intervals: paired bootstrap over issues, stratified by repository."
+    remembered = (
+        f"Of {corrections['n']} past corrections the challenger forgets {corrections['lost']} that the "
+        f"champion honours, and honours {corrections['won']} that the champion does not."
+        if corrections["n"]
+        else "This snapshot holds no past corrections, so none could be forgotten."
     )
+    told = [
+        f"Champion {bundles['champion']}, challenger {bundles['challenger']}, {found['backend']} vectors. "
+        f"{remembered}"
+    ]
+    if "twin" in bundles:
+        gain = found["over_twin"][OWN_CUTS]
+        low, high = gain["interval"]
+        told.append(
+            f"Its supervised twin, the same recipe without the semi-supervised terms, is {bundles['twin']}: "
+            f"the terms bring {gain['difference']:+.3f} of coverage (95%: {low:+.3f} to {high:+.3f})."
+        )
+    return told
 
 
 def _tables(found: Mapping[str, Any]) -> Iterator[tuple[str, list[Row]]]:
     contenders = found["contenders"]
-    yield "All repositories", _rows({name: contenders[name]["overall"] for name in CONTENDERS})
-    yield (
-        "Coverage with own cuts, and at equal precision",
-        [
-            ("", "champion", "challenger", "difference", "95%"),
-            *(
-                _difference(name, row)
-                for name, row in (
-                    ("all", found["served_coverage"]),
-                    ("all, at equal precision", found["coverage_at_promise"]),
-                    *found["repositories"].items(),
-                )
-            ),
-        ],
-    )
+    yield "All repositories", _rows({name: one["overall"] for name, one in contenders.items()})
+    yield "Challenger minus champion", _difference_rows("champion", _all_differences(found))
+    if found["over_twin"]:
+        yield "Challenger minus its supervised twin", _difference_rows("twin", found["over_twin"])
+    yield "The issues that judge", _issue_rows(found)
     for name in found["repositories"]:
-        yield name, _rows({c: contenders[c]["repositories"][name] for c in CONTENDERS})
+        yield name, _rows({c: one["repositories"][name] for c, one in contenders.items()})
+
+
+def _all_differences(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Of all repositories together, then the coverage of each."""
+    return {
+        OWN_CUTS: found["served_coverage"],
+        EQUAL: found["coverage_at_promise"],
+        MACRO: found["macro_f1"],
+        **found["repositories"],
+    }
+
+
+def _difference_rows(against: str, rows: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    head = ("", against, "challenger", "difference", "95%")
+    return [head, *(_difference(name, row) for name, row in rows.items())]
+
+
+def _issue_rows(found: Mapping[str, Any]) -> list[Row]:
+    """How much evidence each repository gives, and from when."""
+    rows: list[Row] = [("", "issues", "with a known label", "labels set", "filed")]
+    for name, one in found["contenders"]["champion"]["repositories"].items():
+        counts = (str(one[key]) for key in ("issues", "known_issues", "positives"))
+        rows.append((name, *counts, _days(found["windows"].get(name, ()))))
+    return rows
+
+
+def _days(window: Sequence[str | None]) -> str:
+    days = [at[:10] for at in window if at]
+    return " to ".join(days) or "undated, newest by order"
 
 
 def _rows(figures: Mapping[str, Mapping[str, Any]]) -> list[Row]:
@@ -155,12 +199,12 @@ def _rows(figures: Mapping[str, Mapping[str, Any]]) -> list[Row]:
             found["micro_f1"],
             found["macro_f1"],
             found["coverage_at_promise"],
-            found["precision_at_coverage"]["0.5"],
-            found["served"]["coverage"],
-            found["served"]["precision"],
+            *found["precision_at_coverage"].values(),
+            *(found["served"][key] for key in ("coverage", "precision", "unknown_share")),
             found["calibration_error"],
         )
-        rows.append((name, *("-" if cell is None else f"{cell:.3f}" for cell in cells)))
+        told = ["-" if cell is None else f"{cell:.3f}" for cell in cells]
+        rows.append((name, *told[:3], " / ".join(told[3:-4]), *told[-4:]))
     return rows
 
 
