@@ -86,7 +86,8 @@ class Head:
     def _judge(
         self, evidence: Floats, vectors: Floats
     ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-        return self.memory.recall(self.combiner.probabilities(evidence), vectors)
+        p = self.combiner.probabilities(evidence)
+        return self.memory.recall(p, vectors, centre=self.sides.centre)
 
     def to_bytes(self) -> bytes:
         """safetensors with JSON metadata; `from_bytes` gives a head that scores the same (within half

@@ -24,8 +24,9 @@ Floats = NDArray[np.float32]
 SAME_TEXT = 0.9995
 """Cosine from which a text is the same but for numbers and spaces. `REPEAT` is not enough to apply what
 has no proof: issues that a bot files from one template come as near, with other labels."""
-REACH = {-1: (0.7, 0.95), 1: (0.9, SAME_TEXT)}
-"""Cosines at which a removal (-1) and an addition (+1) begin to count, and count in full."""
+REACH = {-1: (0.55, 0.94), 1: (0.85, SAME_TEXT)}
+"""Cosines, from the repository's mean, at which a removal (-1) and an addition (+1) begin to count, and
+count in full. From the origin a tuned encoder says little: there two of any three issues may lie above .7."""
 SAID_YES, SAID_NO = 0.97, 0.05
 """Probability of a pair on whose text a human decided."""
 REMEMBERED_AT = 0.9
@@ -94,24 +95,34 @@ class Memory:
         )
 
     def recall(
-        self, probabilities: NDArray[np.float64], vectors: Floats
+        self,
+        probabilities: NDArray[np.float64],
+        vectors: Floats,
+        *,
+        centre: Floats | float = 0.0,
     ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
         """Probabilities [n, L] after what is remembered, and where a human said yes (+1) or no (-1) of
-        the same text [n, L]. Of one label the nearest pair counts, the newest among equals."""
+        the same text [n, L]. Of one label the nearest pair counts, the newest among equals. `centre`: the
+        repository's mean vector, for what all issues have in common makes no two alike."""
         moved, said = probabilities.copy(), np.zeros(probabilities.shape, np.int8)
         if not len(self) or not len(vectors):
             return moved, said
-        near = vectors @ self.vectors.T
+        near = _unit(vectors - centre) @ _unit(self.vectors - centre).T
         for column in np.unique(self.columns):
             mine = np.flatnonzero(self.columns == column)[::-1]
             nearest = mine[near[:, mine].argmax(axis=1)]
-            cosine = near[np.arange(len(near)), nearest]
             sign = self.signs[nearest]
+            cosine = (vectors * self.vectors[nearest]).sum(axis=1)
             same = cosine >= np.where(sign < 0, REPEAT, SAME_TEXT)
-            share = np.where(same, 1.0, self.trust[nearest] * _share(cosine, sign))
+            reach = _share(near[np.arange(len(near)), nearest], sign)
+            share = np.where(same, 1.0, self.trust[nearest] * reach)
             moved[:, column] = _drawn(probabilities[:, column], sign, share)
             said[:, column] = np.where(same, sign, 0)
         return moved, said
+
+
+def _unit(vectors: Floats) -> Floats:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-6))
 
 
 def _share(cosine: Floats, sign: NDArray[np.int8]) -> NDArray[np.float64]:

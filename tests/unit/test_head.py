@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from bot.classify.head import Head, History, fit_head, fit_heads, refit_labels
+from bot.classify.memory import Memory, Remembered
 from bot.core.evidence import known_pairs
 from bot.core.measure import measure
 from bot.core.types import IssueText, LabelSpec
@@ -228,3 +229,16 @@ def test_histories_out_of_order_or_of_unequal_lengths_are_refused() -> None:
         replace(history, times=history.times[::-1])
     with pytest.raises(ValueError, match="differ in length"):
         replace(history, texts=history.texts[1:])
+
+
+def test_a_correction_reaches_what_is_like_it_from_the_mean(head: Head) -> None:
+    common = np.zeros(DIM, dtype=np.float32)
+    common[-1] = 3
+    one, other = (np.eye(2, DIM, dtype=np.float32) + common) / np.float32(10**0.5)
+    told = Memory.of([Remembered(0, one, 0, -1, 1.0)], dim=DIM)
+    text = [IssueText("crash traceback", "it fails and is broken")]
+    for centre, reached in ((common * 0, True), (common / np.float32(10**0.5), False)):
+        plain = replace(head, sides=replace(head.sides, centre=centre))
+        before = plain.probabilities(text, other[None])[0, 0]
+        after = replace(plain, memory=told).probabilities(text, other[None])[0, 0]
+        assert (after < before) == reached

@@ -34,7 +34,7 @@ def test_the_same_text_is_judged_as_the_human_did() -> None:
 
 
 def test_a_removal_fades_with_distance() -> None:
-    near, nearer, far = (recalled(memory((1, 0, -1)), c, 0.95) for c in (0.8, 0.9, 0.6))
+    near, nearer, far = (recalled(memory((1, 0, -1)), c, 0.95) for c in (0.8, 0.9, 0.5))
     assert nearer < near < far == pytest.approx(0.95)
 
 
@@ -75,3 +75,15 @@ def test_knows_exactly_what_it_was_told() -> None:
     assert held.knows(0, 0, -1)
     assert not held.knows(0, 0, 1)
     assert not held.knows(1, 0, -1)
+
+
+def test_what_all_issues_have_in_common_makes_no_two_alike() -> None:
+    """A tuned encoder's vectors all lean one way: from the origin their cosine is .9, from the mean
+    it is 0."""
+    common = np.array([0, 0, 3], dtype=np.float32)
+    one, other = (np.eye(3, dtype=np.float32)[:2] + common) / np.float32(10**0.5)
+    held = Memory.of([Remembered(0, one, 0, -1, 1.0)], dim=3)
+    before, centre = np.array([[0.95]]), common / np.float32(10**0.5)
+    assert held.recall(before, other[None])[0][0, 0] < 0.5
+    assert held.recall(before, other[None], centre=centre)[0][0, 0] == before[0, 0]
+    assert held.recall(before, one[None], centre=centre)[0][0, 0] == pytest.approx(SAID_NO)
