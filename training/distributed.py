@@ -6,15 +6,18 @@ Each rank encodes its share of a batch; the loss is that of the whole batch, the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torch.distributed as dist
 
+from bot.errors import LabelwrightError
 from training.task import Ints
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -98,6 +101,21 @@ def tell(value: Any) -> Any:
     said = [value]
     dist.broadcast_object_list(said, src=0)
     return said[0]
+
+
+def first(ask: Callable[[], T]) -> T:
+    """What `ask` answers on rank 0, on every rank; what it refuses there, it refuses everywhere."""
+    answer: T | None = None
+    refusal: LabelwrightError | None = None
+    if rank() == 0:
+        try:
+            answer = ask()
+        except LabelwrightError as error:
+            refusal = error
+    told: tuple[T, LabelwrightError | None] = tell((answer, refusal))
+    if told[1] is not None:
+        raise told[1]
+    return told[0]
 
 
 def collect(value: torch.Tensor) -> list[torch.Tensor]:

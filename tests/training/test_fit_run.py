@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from bot.errors import GiveUp
 from tests.training.snapshots import make_snapshot
 from tests.training.terms import Probe, at
 from tests.training.tiny import make_rows, make_tiny_encoder, tiny_recipe
+from training import lock
 from training.batches import tokenise
 from training.device import Device
 from training.fit import __main__ as command
 from training.fit import checkpoint, encode
 from training.fit.checkpoint import read_checkpoint
-from training.fit.output import CHECKPOINT
+from training.fit.output import CHECKPOINT, TWIN
 from training.network import LabelHead, Network, open_encoder, open_tokenizer
 from training.objectives.registry import TERMS
 from training.recipe import Recipe
@@ -109,6 +111,22 @@ def test_a_finished_run_is_not_run_again_and_another_is_refused(
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == stamps
 
 
+def test_two_fits_do_not_write_into_one_directory(
+    base: Path,
+    snapshot: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(lock, "PATIENCE", 0.0)
+    out = tmp_path / "out"
+    with lock.locked(out):
+        assert fit(short(base), snapshot, out) == command.BAD_INPUT
+        assert f"written by process {os.getpid()} on" in capsys.readouterr().err
+        assert [path.name for path in out.iterdir()] == [lock.LOCK]
+    assert fit(short(base), snapshot, out) == command.DONE
+
+
 def everything(base: Path, adapt: str = "mlm") -> Recipe:
     """A recipe with all that has a state."""
     return short(
@@ -164,6 +182,17 @@ def test_stopped_and_resumed_is_as_if_nothing_had_happened(
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_rank_whose_torchrun_was_killed_saves_and_stops(
+    base: Path, snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would go on beside the one that takes its place."""
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    out = tmp_path / "out"
+    assert fit(short(base), snapshot, out, save_every=100) == command.PREEMPTED
+    assert read_checkpoint(out / CHECKPOINT)["step"] == 1
+
+
 def test_a_full_disk_leaves_nothing_half_written(
     base: Path,
     snapshot: Path,
@@ -173,6 +202,9 @@ def test_a_full_disk_leaves_nothing_half_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
+    out.mkdir()
+    assert fit(everything(base).twin(), snapshot, out / TWIN) == command.DONE
+    (out / TWIN).with_suffix(".json").unlink()
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint.os, "fsync", _full_after(7))
         assert fit(everything(base), snapshot, out) == command.GAVE_UP
@@ -180,7 +212,7 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert "No space left on device" in told
     assert "Make room" in told
     names = {path.name for path in out.iterdir()}
-    assert names == {CHECKPOINT, "metrics.jsonl", "recipe.json"}
+    assert names == {CHECKPOINT, "metrics.jsonl", "recipe.json", TWIN}
     assert read_checkpoint(out / CHECKPOINT)["leg"] == ["fit", 0]
     assert fit(everything(base), snapshot, out) == command.DONE
     assert (out / MODEL).read_bytes() == (uninterrupted / MODEL).read_bytes()
@@ -273,6 +305,24 @@ def test_every_method_runs(base: Path, snapshot: Path, tmp_path: Path, method: s
     recipe = short(base, epochs=1, terms={method: {}})
     assert fit(recipe, snapshot, tmp_path / "out", save_every=1) == command.DONE
     assert any(method in line["losses"] for line in metrics(tmp_path / "out"))
+
+
+def test_beside_the_terms_stands_what_labels_alone_give(
+    base: Path, snapshot: Path, tmp_path: Path
+) -> None:
+    recipe, out = short(base, epochs=1, terms={"uda": {}}), tmp_path / "out"
+    assert fit(recipe, snapshot, out) == command.DONE
+    told = json.loads((out / TWIN / "done.json").read_text())
+    assert told["recipe"] == "tiny-supervised"
+    assert fit(recipe.twin(), snapshot, tmp_path / "alone") == command.DONE
+    twin, alone, tuned = (
+        (path / MODEL).read_bytes() for path in (out / "twin", tmp_path / "alone", out)
+    )
+    assert twin == alone != tuned
+    (out / "done.json").unlink()  # it goes on after the twin, which is not fitted again
+    stamp = (out / TWIN / MODEL).stat().st_mtime_ns
+    assert fit(recipe, snapshot, out) == command.DONE
+    assert (out / TWIN / MODEL).stat().st_mtime_ns == stamp
 
 
 def test_a_full_gpu_is_told_what_to_turn_down(

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bot.errors import UserError
 from tests.training.snapshots import make_snapshot
 from tests.training.tiny import make_rows, make_tiny_encoder, tiny_recipe
-from training.launch import FitFailed, Work
+from training.launch import FitFailed, Work, local
 from training.launch.kubernetes import Kubernetes
-from training.launch.local import Local, stop
+from training.launch.local import Local, environment, stop
 from training.launch.slurm import Slurm
+from training.lock import locked
 from training.recipe_file import recipe_text
 from training.snapshot import read
 
@@ -40,7 +44,7 @@ def work(tmp_path: Path, base: Path) -> Work:
 
 
 def finish(work: Work) -> None:
-    work.out.mkdir()
+    work.out.mkdir(exist_ok=True)
     (work.out / "done.json").write_text("{}")
 
 
@@ -112,6 +116,62 @@ def test_who_will_not_wait_leaves_no_process_behind(monkeypatch: pytest.MonkeyPa
         stop(process)
     assert process.poll() == -signal.SIGKILL
     process.stdout.close()
+
+
+DEAF = (
+    "import signal, time; signal.signal(15, lambda *_: None); print(1, flush=True); time.sleep(60)"
+)
+FAMILY = f"""
+import subprocess, sys
+rank = subprocess.Popen([sys.executable, "-c", {DEAF!r}], start_new_session=True)
+print(rank.pid, flush=True)
+{DEAF}
+"""
+
+
+def test_ranks_that_do_not_stop_go_with_their_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchrun gives each rank a session of its own."""
+    monkeypatch.setattr(local, "GRACE", 0.1)
+    process = subprocess.Popen(
+        [sys.executable, "-c", FAMILY], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    told = {process.stdout.readline() for _ in range(3)} - {b"1\n"}
+    rank = psutil.Process(int(told.pop()))
+    stop(process)
+    assert process.poll() == -signal.SIGKILL
+    process.stdout.close()
+    assert rank.wait(10) is None
+    assert not rank.is_running()
+
+
+def test_a_fit_whose_launcher_was_killed_is_waited_for(work: Work) -> None:
+    told: list[dict[str, object]] = []
+
+    def on_progress(progress: Mapping[str, object]) -> None:
+        told.append(dict(progress))
+        if len(told) == 2:
+            finish(work)
+
+    with locked(work.out):
+        Local(poll=0.01).fit(work, on_progress=on_progress)
+    assert f"process {os.getpid()} on" in str(told[0]["waiting"])
+    assert not (work.directory / "fit.log").exists()
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_torchrun_gives_ranks_time_to_save(
+    work: Work, launcher: Local | Slurm | Kubernetes
+) -> None:
+    """Of itself it kills them 30 seconds after SIGTERM; the places that start it wait 120."""
+    if isinstance(launcher, Local):
+        told = json.dumps(environment())
+    elif isinstance(launcher, Slurm):
+        told = launcher.script(work)
+    else:
+        told = json.dumps(launcher.manifest(work))
+    assert re.search("TORCH_ELASTIC_SHUTDOWN_TIMEOUT\\W+(value\\W+)?100", told)
+    assert re.search("TORCH_DISABLE_SHARE_RDZV_TCP_STORE\\W+(value\\W+)?1\\b", told)
 
 
 def test_progress_is_the_last_whole_line(work: Work) -> None:

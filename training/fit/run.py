@@ -1,7 +1,7 @@
 """One run, from the snapshot to the encoder: what every rank of torchrun does, from top to bottom.
 
 Refuses to go on in a directory that holds another run. Rank 0 alone reads and writes there, so that
-the ranks may sit on machines without a common disk; each of them needs the snapshot.
+the ranks may sit on machines without a common disk; each of them needs the snapshot. One run at a time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from training.fit.output import (
     ENCODER,
     METRICS,
     RECIPE,
+    TWIN,
     Identity,
     finished,
     identify,
@@ -37,6 +38,7 @@ from training.fit.output import (
     write_encoder,
 )
 from training.fit.saver import Saver, read_saved
+from training.lock import locked
 from training.lora import merge_low_rank
 from training.network import open_tokenizer
 from training.objectives.registry import make_terms
@@ -58,7 +60,8 @@ class Job:
 
 
 def run(job: Job) -> None:
-    """The fit as a whole. Called once per rank, inside the process group.
+    """The fit as a whole. Called once per rank, inside the process group. Of a recipe with semi-supervised
+    terms the supervised twin is fitted first: nobody could tell otherwise what the terms are worth.
 
     Raises:
         UserError: recipe, snapshot or output directory are not what they should be.
@@ -68,10 +71,13 @@ def run(job: Job) -> None:
     began = time.time()
     setting, snapshot = _prepare(job)
     identity = identify(job.recipe, snapshot=snapshot, base=setting.base)
-    if _done_before(job.out, identity):
-        return
-    saved = read_saved(job.out / CHECKPOINT, identity)
     with ExitStack() as stack:
+        distributed.first(lambda: stack.enter_context(locked(job.out)))
+        if distributed.first(lambda: finished(job.out, identity)):
+            return
+        if setting.terms:
+            run(replace(job, recipe=job.recipe.twin(), out=job.out / TWIN))
+        saved = read_saved(job.out / CHECKPOINT, identity)
         journal = _open_journal(job, identity, saved, stack) if distributed.rank() == 0 else None
         saver = Saver(
             path=job.out / CHECKPOINT,
@@ -118,25 +124,7 @@ def _prepare(job: Job) -> tuple[Setting, str]:
     return setting, snapshot.id
 
 
-def _done_before(out: Path, identity: Identity) -> bool:
-    """Rank 0 knows; a finished run is nothing to do."""
-    done, wrong = False, None
-    if distributed.rank() == 0:
-        try:
-            done = finished(out, identity)
-        except UserError as error:
-            wrong = str(error)
-    told: tuple[bool, str | None] = distributed.tell((done, wrong))
-    if told[1] is not None:
-        raise UserError(told[1])
-    return told[0]
-
-
 def _open_journal(job: Job, identity: Identity, saved: Tree | None, stack: ExitStack) -> Journal:
-    try:
-        job.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{job.out}: no run can be kept there ({error.strerror}).") from None
     write_whole(job.out / RECIPE, recipe_text(job.recipe).encode())
     name = f"{job.recipe.name}-{identity.snapshot}"
     config = {"recipe": job.recipe.name, **identity.as_dict()}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
 
 from training import distributed
-from training.fit.checkpoint import NotSaved, Tree, read_checkpoint, write_checkpoint
+from training.fit.checkpoint import Tree, read_checkpoint, write_checkpoint
 from training.fit.journal import Journal
 from training.fit.loop import Learner, Progress
 from training.fit.output import Identity, check_identity
@@ -56,6 +57,7 @@ class Saver:
     learner: Learner | None = None
     company: Company | None = None
     stop: bool = False
+    parent: int = field(default_factory=os.getppid)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -71,7 +73,7 @@ class Saver:
         if self.journal is not None:
             rate = max(group["lr"] for group in self.learner.optimizer.param_groups)
             self.journal.note(told, learning_rate=rate)
-        stop = distributed.agree(self.stop)
+        stop = distributed.agree(self.stop or self._is_orphan())
         if stop or told.done % self.every == 0 or told.done == told.total:
             self.save()
         if stop:
@@ -79,18 +81,14 @@ class Saver:
                 f"Stopped after step {told.done} of {told.total}, {self.path} holds all."
             )
 
+    def _is_orphan(self) -> bool:
+        """torchrun was killed: nobody waits for this rank any more, or stops it."""
+        return "TORCHELASTIC_RUN_ID" in os.environ and os.getppid() != self.parent
+
     def save(self) -> None:
         """NotSaved on every rank if rank 0 cannot write."""
         states = distributed.collect(_random_state(cuda=self.cuda))
-        failure = None
-        if distributed.rank() == 0:
-            try:
-                write_checkpoint(self.path, self._tree(states))
-            except NotSaved as error:
-                failure = str(error)
-        failure = distributed.tell(failure)
-        if failure:
-            raise NotSaved(failure)
+        distributed.first(lambda: write_checkpoint(self.path, self._tree(states)))
 
     def begin(self, leg: Leg, learner: Learner, company: Company | None, *, steps: int) -> None:
         """A leg with a fresh learner."""
@@ -139,10 +137,7 @@ class Saver:
 
 def read_saved(path: Path, identity: Identity) -> Tree | None:
     """What rank 0 finds, on every rank; None where nothing was saved."""
-    saved: Tree | None = None
-    if distributed.rank() == 0 and path.is_file():
-        saved = read_checkpoint(path)
-    saved = distributed.tell(saved)
+    saved = distributed.first(lambda: read_checkpoint(path) if path.is_file() else None)
     if saved is not None:
         check_identity(saved["identity"], identity, out=path.parent)
     return saved

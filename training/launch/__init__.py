@@ -15,6 +15,16 @@ from bot.errors import GiveUp
 from training.recipe_file import read_recipe
 from training.snapshot.read import check_files
 
+GRACE = 120
+"""Seconds from SIGTERM to SIGKILL: enough to write a checkpoint of gigabytes."""
+ENVIRONMENT: Mapping[str, str] = {
+    # torchrun shares one store between rendezvous and ranks, and then loses restarts on one machine.
+    "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+    # It kills ranks 30 seconds after SIGTERM; torch 2.11 does so whatever this says.
+    "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(GRACE - 20),
+}
+"""What every torchrun is told."""
+
 OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Called again and again with the newest line of `metrics.jsonl`; what it raises stops the fit."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.launch import FitFailed, OnProgress, Work
+from training.launch import ENVIRONMENT, GRACE, FitFailed, OnProgress, Work
 
 log = logging.getLogger(__name__)
 
@@ -79,13 +79,13 @@ class Kubernetes:
             "name": "fit",
             "image": self.image,
             "command": ["torchrun", *how, *self._arguments(work)],
-            "env": [{"name": "TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "value": "1"}],
+            "env": _environment(),
             "resources": self._resources(),
             "volumeMounts": [{"name": "runs", "mountPath": MOUNT}],
         }
         pod = {
             "restartPolicy": "Never",
-            "terminationGracePeriodSeconds": 120,
+            "terminationGracePeriodSeconds": GRACE,
             "containers": [container],
             "volumes": [self._volume()],
         }
@@ -98,7 +98,7 @@ class Kubernetes:
             "image": self.image,
             "numNodes": self.nodes,
             "command": ["torchrun", *self._arguments(work)],
-            "env": [{"name": "TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "value": "1"}],
+            "env": _environment(),
             "resourcesPerNode": self._resources(),
         }
         mounts = {"name": "node", "volumeMounts": [{"name": "runs", "mountPath": MOUNT}]}
@@ -136,6 +136,10 @@ class Kubernetes:
         except subprocess.CalledProcessError as error:
             raise FitFailed(f"kubectl {words[0]} refused: {error.stderr.strip()}") from None
         return done.stdout
+
+
+def _environment() -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in ENVIRONMENT.items()]
 
 
 def _name(work: Work) -> str:

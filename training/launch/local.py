@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from training.launch import FitFailed, OnProgress, Work
+import psutil  # type: ignore[import-untyped]
+
+from training.launch import ENVIRONMENT, GRACE, FitFailed, OnProgress, Work
+from training.lock import holder
 
 POLL = 0.5
-GRACE = 120.0
-"""Seconds from SIGTERM to SIGKILL: enough to write a checkpoint."""
 TAIL = 20
 
 
@@ -28,6 +30,7 @@ class Local:
     """Ranks that died are started anew by torchrun so often, from the last checkpoint."""
     tries: int = 2
     """torchrun itself is started so often: its own restart fails now and then."""
+    poll: float = POLL
 
     def fit(self, work: Work, *, on_progress: OnProgress) -> None:
         if work.whole():
@@ -36,6 +39,9 @@ class Local:
         work.out.mkdir(parents=True, exist_ok=True)
         log = work.directory / "fit.log"
         for _ in range(self.tries):
+            self._wait_for_others(work, on_progress)
+            if work.whole():
+                return
             with log.open("ab") as output:
                 self._try(work, output, on_progress)
             if work.whole():
@@ -46,6 +52,12 @@ class Local:
         ranks = self.ranks or max(1, gpus())
         how = ["--standalone", f"--nproc-per-node={ranks}", f"--max-restarts={self.restarts}"]
         return [sys.executable, "-m", "torch.distributed.run", *how, *work.arguments()]
+
+    def _wait_for_others(self, work: Work, on_progress: OnProgress) -> None:
+        """torchrun whose launcher was killed goes on: what it fits is ours too, once it is whole."""
+        while (who := holder(work.out)) and not work.whole():
+            on_progress({"waiting": f"for {who}, which fits here already", **work.progress()})
+            time.sleep(self.poll)
 
     def _try(self, work: Work, output: BinaryIO, on_progress: OnProgress) -> None:
         process = subprocess.Popen(  # noqa: S603 - our own module, no shell
@@ -58,7 +70,7 @@ class Local:
         try:
             while process.poll() is None:
                 on_progress(work.progress())
-                time.sleep(POLL)
+                time.sleep(self.poll)
         finally:
             stop(process)
 
@@ -71,23 +83,23 @@ def gpus() -> int:
 
 
 def environment() -> dict[str, str]:
-    """torchrun shares one store between rendezvous and ranks, and then loses restarts on one machine."""
-    return {
-        "OMP_NUM_THREADS": "1",
-        **os.environ,
-        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
-    }
+    return {"OMP_NUM_THREADS": "1", **os.environ, **ENVIRONMENT}
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, time to save, then SIGKILL to the whole group; at once where nobody waits for that."""
+    """SIGTERM, time to save, then SIGKILL to torchrun and its ranks, whose sessions are their own; at once
+    where nobody waits for that."""
     if process.poll() is not None:
         return
+    family = [psutil.Process(process.pid)]
+    family += family[0].children(recursive=True)
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(timeout=GRACE)
     except BaseException as impatient:
-        os.killpg(process.pid, signal.SIGKILL)
+        for one in family:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         process.wait()
         if not isinstance(impatient, subprocess.TimeoutExpired):
             raise

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.launch import FitFailed, OnProgress, Work
+from training.launch import ENVIRONMENT, GRACE, FitFailed, OnProgress, Work
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +29,9 @@ SCRIPT = """\
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --output={log}
-#SBATCH --signal=B:TERM@120
+#SBATCH --signal=B:TERM@{grace}
 
-export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
+{environment}
 first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 
 srun --kill-on-bad-exit=1 {python} -m torch.distributed.run \\
@@ -85,6 +85,8 @@ class Slurm:
             log=shlex.quote(str(_log(work))),
             python=shlex.quote(sys.executable),
             port=PORT,
+            grace=GRACE,
+            environment="\n".join(f"export {name}={value}" for name, value in ENVIRONMENT.items()),
             arguments=shlex.join(work.arguments()),
             done=shlex.quote(str(work.out / "done.json")),
         )
