@@ -29,6 +29,10 @@ MAX_ATTEMPTS = 3
 LEASE = timedelta(minutes=10)
 """Without a heartbeat for so long, whoever fits is taken for dead."""
 
+ALONE = timedelta(hours=1)
+"""A run that nobody fits for so long is an alert."""
+DIED = "fits died without a word"
+
 DRIVING, JUDGING = 5_270_001, 5_270_002
 """Advisory locks."""
 
@@ -75,6 +79,12 @@ def finished(session: Session) -> list[Run]:
     return [run for run in session.scalars(select(Run).order_by(Run.id)) if run.report]
 
 
+def alone(session: Session) -> list[tuple[Run, datetime]]:
+    """Runs that nobody fits, and since when."""
+    open_ = session.scalars(select(Run).where(Run.finished_at.is_(None)).order_by(Run.id))
+    return [(run, since) for run in open_ if (since := alone_since(run)) is not None]
+
+
 def unfinished(session: Session, *, launcher: str) -> list[int]:
     """Ids of the runs that have not come to an end, oldest first."""
     wanted = select(Run.id).where(Run.launcher == launcher, Run.finished_at.is_(None))
@@ -119,13 +129,44 @@ def lease(session: Session, *, launcher: str, by: str, run_id: int | None = None
     while (run := session.scalar(wanted.with_for_update(skip_locked=True))) is not None:
         if run.attempt < MAX_ATTEMPTS:
             break
-        finish(session, run.id, "failed", f"{run.attempt} fits died without a word")
+        finish(session, run.id, "failed", f"{run.attempt} {DIED}")
         session.flush()
     if run is None:
         return None
+    run.outcome = ""
+    if run.status == "leased":
+        run.outcome = f"{run.leased_by} fell silent in attempt {run.attempt}"
+        log.warning("run %d: %s; %s takes over", run.id, run.outcome, by)
     run.status, run.attempt = "leased", run.attempt + 1
     run.lease, run.leased_by, run.leased_until = secrets.token_urlsafe(24), by, now + LEASE
     return Lease(run.id, run.lease, Path(run.directory), run.attempt)
+
+
+def alone_since(run: Run) -> datetime | None:
+    """Since when nobody fits a run that is to be fitted; None where somebody does."""
+    since = run.leased_until or run.created_at
+    waits = run.status in ("waiting", "leased") and since < datetime.now(UTC)
+    return since if waits else None
+
+
+def look_after(session: Session, run_id: int) -> Run:
+    """The run, for whoever waits until a box has fitted it. One whose fits died too often has failed, though
+    nobody asks for it any more; one that is left alone is an error in the log, once, and its row says so."""
+    run = get(session, run_id)
+    session.refresh(run, with_for_update=True)
+    if (since := alone_since(run)) is None:
+        return run
+    told = (
+        f"nobody has fitted it since {since:%Y-%m-%d %H:%M} UTC: start `labelwright-train agent` on a GPU "
+        "box, or see there why it stopped"
+    )
+    if run.status == "leased" and run.attempt >= MAX_ATTEMPTS:
+        finish(session, run_id, "failed", f"{run.attempt} {DIED}")
+        session.refresh(run)
+    elif datetime.now(UTC) - since > ALONE and run.outcome != told:
+        run.outcome = told
+        log.error("run %d: %s", run_id, told)
+    return run
 
 
 def leased(session: Session, run_id: int, token: str) -> Run:
@@ -156,7 +197,7 @@ def fitted(session: Session, run_id: int, token: str) -> None:
 def release(session: Session, run_id: int, token: str) -> None:
     """Whoever fitted it was told to stop: the run waits, and this was no failure."""
     run = leased(session, run_id, token)
-    run.status, run.lease, run.leased_until = "waiting", None, None
+    run.status, run.lease, run.leased_until = "waiting", None, datetime.now(UTC)
     run.attempt -= 1
 
 
@@ -164,6 +205,7 @@ def reopen(session: Session, run_id: int) -> None:
     """A failed run goes on where it failed: what stood in its way may be mended."""
     run = get(session, run_id)
     run.status, run.attempt, run.finished_at = "waiting", 0, None
+    run.leased_until = datetime.now(UTC)
 
 
 def broke(session: Session, run_id: int, token: str, why: str) -> None:
@@ -173,7 +215,7 @@ def broke(session: Session, run_id: int, token: str, why: str) -> None:
         finish(session, run_id, "failed", why)
         return
     log.warning("run %d, attempt %d: %s; it waits for another", run_id, run.attempt, why)
-    run.status, run.lease, run.leased_until = "waiting", None, None
+    run.status, run.lease, run.leased_until = "waiting", None, datetime.now(UTC)
     run.outcome = why.replace("\x00", "")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from bot.errors import UserError
@@ -205,6 +206,39 @@ def test_the_operator_hears_why_a_run_was_given_up(database: Database, run: int)
         runs.finish(session, run, "failed", "3 fits died without a word")
     with pytest.raises(FitFailed, match="3 fits died"):
         Pull(database, run, poll=0.01).fit(Work(Path("nowhere")), on_progress=print)
+
+
+def test_a_run_that_no_box_comes_for_is_told(
+    database: Database, run: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database.session() as session:
+        runs.get(session, run).created_at -= 2 * runs.ALONE
+
+    def enough(told: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Pull(database, run, poll=0.01).fit(Work(tmp_path / "run"), on_progress=enough)
+    assert "nobody has fitted it since" in caplog.text
+
+
+def test_a_database_that_is_away_ends_no_wait(
+    database: Database, run: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, told = Work(tmp_path / "run"), []
+
+    def away(*_: object) -> None:
+        raise OperationalError("SELECT 1", {}, ConnectionError())
+
+    def on_progress(progress: object) -> None:
+        told.append(progress)
+        monkeypatch.undo()
+        work.out.mkdir()
+        (work.out / "done.json").write_text("{}")
+
+    monkeypatch.setattr(runs, "look_after", away)
+    Pull(database, run, poll=0.01).fit(work, on_progress=on_progress)
+    assert told == [{}]
 
 
 def test_a_server_out_of_reach_for_a_while_is_not_an_end(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
 
 from bot.store import runs
 from bot.store.engine import Database
 from training.launch import FitFailed, OnProgress, Work
+
+log = logging.getLogger(__name__)
 
 POLL = 5.0
 
@@ -22,10 +29,18 @@ class Pull:
 
     def fit(self, work: Work, *, on_progress: OnProgress) -> None:
         while not work.whole():
-            with self.database.session() as session:
-                run = runs.get(session, self.run_id)
-                status, outcome, progress = run.status, run.outcome, run.progress
-            if status == "failed":
-                raise FitFailed(outcome)
-            on_progress(progress)
+            on_progress(self._look())
             time.sleep(self.poll)
+
+    def _look(self) -> Mapping[str, Any]:
+        """How far the box is that fits it; the last we heard while the database is away."""
+        try:
+            with self.database.session() as session:
+                run = runs.look_after(session, self.run_id)
+                status, outcome, progress = run.status, run.outcome, run.progress
+        except OperationalError:
+            log.warning("run %d: the database is out of reach", self.run_id)
+            return {}
+        if status == "failed":
+            raise FitFailed(outcome)
+        return progress
