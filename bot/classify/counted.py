@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ from bot.classify.words import IDS, count_words
 from bot.core.text import issue_text
 
 CAPACITY = 60_000
+AT_ONCE = 1000
+"""Texts in memory at a time, while they are counted."""
 
 
 class Filed(NamedTuple):
@@ -46,34 +48,44 @@ class WordCache:
 
     def counts(self, filed: Sequence[Filed]) -> csr_matrix:
         """Counts [n, IDS], as `count_words` gives them."""
+        texts = {one.issue_id: one for one in filed}
+        keys = {one.issue_id: hash(one[1:]) for one in filed}
+        return self.counts_of(keys, lambda ids: [texts[id_] for id_ in ids])
+
+    def counts_of(
+        self, keys: Mapping[int, int], read: Callable[[Sequence[int]], Sequence[Filed]]
+    ) -> csr_matrix:
+        """The same of issues by their ids; `keys` tell one text and author from another, and only what
+        is not in memory is read, `AT_ONCE` at a time."""
         with self._lock:
-            known = [self._rows.get(one.issue_id) for one in filed]
-        keys = [hash(one[1:]) for one in filed]
-        missing = [n for n, row in enumerate(known) if row is None or row.key != keys[n]]
-        rows = dict(enumerate(known))
-        rows.update(zip(missing, _count([filed[n] for n in missing]), strict=True))
-        found = [row for _, row in sorted(rows.items()) if row is not None]
-        self._keep(filed, found)
+            known = {id_: self._rows.get(id_) for id_ in keys}
+        rows = {id_: row for id_, row in known.items() if row is not None and row.key == keys[id_]}
+        missing = [id_ for id_ in keys if id_ not in rows]
+        for start in range(0, len(missing), AT_ONCE):
+            part = read(missing[start : start + AT_ONCE])
+            rows.update(zip((one.issue_id for one in part), _count(part, keys), strict=True))
+        found = [rows[id_] for id_ in keys]
+        self._keep(keys, found)
         ids = np.concatenate([np.zeros(0, np.int32), *(row.ids for row in found)])
         data = np.concatenate([np.zeros(0, np.float32), *(row.counts for row in found)])
         starts = np.cumsum([0, *(len(row.ids) for row in found)])
         return csr_matrix((data, ids, starts), shape=(len(found), IDS))
 
-    def _keep(self, filed: Sequence[Filed], rows: Sequence[_Row]) -> None:
+    def _keep(self, ids: Iterable[int], rows: Sequence[_Row]) -> None:
         with self._lock:
-            for one, row in zip(filed, rows, strict=True):
-                self._rows[one.issue_id] = row
-                self._rows.move_to_end(one.issue_id)
+            for id_, row in zip(ids, rows, strict=True):
+                self._rows[id_] = row
+                self._rows.move_to_end(id_)
             while len(self._rows) > self._capacity:
                 self._rows.popitem(last=False)
 
 
-def _count(filed: Sequence[Filed]) -> list[_Row]:
+def _count(filed: Sequence[Filed], keys: Mapping[int, int]) -> list[_Row]:
     texts = [issue_text(one.title, one.body) for one in filed]
     counts = count_words(texts, extra=author_marks([one.association for one in filed]))
     return [
         _Row(
-            hash(one[1:]),
+            keys[one.issue_id],
             counts.indices[slice(*counts.indptr[n : n + 2])].astype(np.int32),
             counts.data[slice(*counts.indptr[n : n + 2])].copy(),
         )

@@ -5,6 +5,7 @@ An issue that repeats an earlier one is not scored: it would only show that the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,10 @@ WINDOW = 1500
 """Newest issues with a known pair that are scored at most: labelling habits of years ago promise little."""
 REPEAT = 0.985
 """Cosine from which two issues count as the same text."""
-CHUNK = 1024
+CHUNK = 256
+"""Rows that are held against all others at a time."""
+PAIRS = 16_384
+"""Pairs that are checked at a time."""
 SKETCH = 64
 SLACK = 0.02
 """Five standard errors of a cosine of `REPEAT` in `SKETCH` random dimensions."""
@@ -51,22 +55,37 @@ def forward_blocks(
     )
 
 
-def repeats(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Rows whose unit vector nearly equals that of an earlier row.
-
-    Looked for in a random projection, where it is cheap, with some slack; then checked.
-    """
+def repeats(vectors: NDArray[np.float32], *, start: int = 0) -> NDArray[np.bool_]:
+    """Rows from `start` on whose unit vector nearly equals that of an earlier row; the rows before it are
+    not asked."""
     found = np.zeros(len(vectors), dtype=np.bool_)
-    if len(vectors) < 2:
-        return found
+    for later, earlier in _alike(vectors, np.arange(start, len(vectors))):
+        found[later[earlier < later]] = True
+    return found
+
+
+def same_texts(
+    vectors: NDArray[np.float32], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs (one of `rows`, any row) whose unit vectors nearly equal each other."""
+    found = [(np.zeros(0, np.int64),) * 2, *_alike(vectors, rows)]
+    return np.concatenate([one for one, _ in found]), np.concatenate([other for _, other in found])
+
+
+def _alike(
+    vectors: NDArray[np.float32], rows: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """(row of `rows`, row it nearly equals), a part at a time. Looked for in a random projection, where it
+    is cheap, with some slack; then checked."""
     rng = np.random.default_rng(0)
     short = vectors @ rng.normal(size=(vectors.shape[1], SKETCH)).astype(np.float32)
     short /= np.maximum(np.linalg.norm(short, axis=1, keepdims=True), 1e-9)
-    for start in range(0, len(vectors), CHUNK):
-        near = short[start : start + CHUNK] @ short[: start + CHUNK].T > REPEAT - SLACK
-        later, earlier = np.nonzero(near)
-        later += start
-        later, earlier = later[earlier < later], earlier[earlier < later]
-        same = np.einsum("ij,ij->i", vectors[later], vectors[earlier]) > REPEAT
-        found[later[same]] = True
-    return found
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        here, there = np.nonzero(short[part] @ short.T > REPEAT - SLACK)
+        here = part[here]
+        # Thousands of issues that a bot filed from one template make millions of pairs.
+        for few in range(0, len(here), PAIRS):
+            one, other = here[few : few + PAIRS], there[few : few + PAIRS]
+            same = np.einsum("ij,ij->i", vectors[one], vectors[other]) > REPEAT
+            yield one[same], other[same]

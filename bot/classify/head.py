@@ -233,13 +233,15 @@ class _Past:
 def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Sides]) -> _Past:
     """Evidence of issues by sides fitted on what came before them; repeats of earlier issues are left
     out, and those on which we acted."""
-    fresh = ~repeats(history.vectors)
+    blocks = forward_blocks(history.witnesses)
+    first = blocks[0].now.start if blocks else len(history.vectors)
+    fresh = ~repeats(history.vectors, start=first)
     if history.unbiased is not None:
         fresh &= history.unbiased
     labels = history.known.shape[1]
     evidence, known = [np.zeros((len(EVIDENCE), 0, labels), np.float32)], [history.known[:0]]
     block, sides = [np.zeros(0, np.int32)], None
-    for number, (past, now) in enumerate(forward_blocks(history.witnesses)):
+    for number, (past, now) in enumerate(blocks):
         rows = np.arange(now.start, now.stop)[fresh[now]]
         often = history.weights[past] if history.weights is not None else None
         sides = fit(

@@ -97,7 +97,7 @@ def fit_sides(
     return Sides(
         centre=centre,
         vector=fit_logistic(
-            vectors[told] - centre,
+            _centred(vectors, told, centre),
             truth,
             _vector_prior(truth, zero_shot(label_vectors)),
             weights=often,
@@ -157,7 +157,7 @@ def refit_columns(
     truth = taught.known[told][:, picked]
     weights = taught.weights[told][:, picked] if taught.weights is not None else None
     vector = fit_logistic(
-        taught.vectors[told] - sides.centre,
+        _centred(taught.vectors, told, sides.centre),
         truth,
         _vector_prior(truth, zero_shot(label_vectors)[:, picked]),
         weights=weights,
@@ -178,6 +178,13 @@ def refit_columns(
         words=_replaced(sides.words, words, picked),
         base=moved,
     )
+
+
+def _centred(vectors: Floats, rows: NDArray[np.int64], centre: Floats) -> Floats:
+    """A copy of these rows about the centre; of a large history there is one, not two."""
+    found = vectors[rows]
+    found -= centre
+    return found
 
 
 def author_marks(associations: Sequence[str] | None) -> list[str] | None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from bot.classify.folds import REPEAT, WINDOW
+from bot.classify.folds import WINDOW, same_texts
 from bot.classify.head import Head
 from bot.classify.history import History
 from bot.classify.sides import Taught, refit_columns, taught
@@ -171,8 +171,8 @@ def _judged(history: History, lessons: Sequence[Lesson]) -> NDArray[np.int64]:
 def _same_text(vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.int32]:
     """Group [n] of each issue: those with the same text as one of `rows` share its group."""
     n = len(vectors)
-    here, there = np.nonzero(vectors[rows] @ vectors.T > REPEAT)
-    links = coo_matrix((np.ones(len(here), np.int8), (rows[here], there)), shape=(n, n))
+    pairs = same_texts(vectors, rows)
+    links = coo_matrix((np.ones(len(pairs[0]), np.int8), pairs), shape=(n, n))
     return np.asarray(connected_components(links, directed=False)[1])
 
 

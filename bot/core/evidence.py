@@ -60,10 +60,12 @@ def known_row(
     nothing about whether it is a bug.
     """
     chosen, refused, foreign = _by_provenance(current, events, removed)
+    row = np.zeros(len(labels), dtype=np.int8)
+    if not chosen and not refused:
+        return row
     families = families if families is not None else families_of(labels)
     answered = {families[x] for x in labels if x in chosen}
     ruled_out = _ruled_out(chosen, exclusive)
-    row = np.zeros(len(labels), dtype=np.int8)
     for j, label in enumerate(labels):
         left_out = settled and label not in foreign and families[label] in answered
         if label in chosen:
@@ -109,10 +111,10 @@ def _is_human(event: LabelEvent) -> bool:
     return event.actor_kind == "human"
 
 
-def _ruled_out(chosen: Collection[str], exclusive: Sequence[Sequence[str]]) -> set[str]:
-    return {
-        label
-        for group in exclusive
-        for label in group
-        if any(other in chosen for other in group if other != label)
-    }
+def _ruled_out(chosen: set[str], exclusive: Sequence[Sequence[str]]) -> set[str]:
+    """What another label of its group speaks against."""
+    found: set[str] = set()
+    for group in exclusive:
+        if bears := chosen.intersection(group):
+            found.update(group if len(bears) > 1 else bears.symmetric_difference(group))
+    return found

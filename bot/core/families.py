@@ -92,7 +92,8 @@ def _by_family(labels: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _family_groups(members: Sequence[str], label_sets: Sequence[Collection[str]]) -> list[Group]:
-    inside = [kept for s in label_sets if (kept := sorted(set(members) & set(s)))]
+    wanted = set(members)
+    inside = [sorted(kept) for s in label_sets if (kept := wanted.intersection(s))]
     together = Counter(pair for kept in inside for pair in combinations(kept, 2))
     several = sum(len(kept) > 1 for kept in inside)
     if (

@@ -41,6 +41,9 @@ def in_bulk(events: Iterable[IssueEvent]) -> frozenset[IssueEvent]:
 def _runs(theirs: list[IssueEvent]) -> Iterator[IssueEvent]:
     """The events of one actor that lie in a window with enough issues in it."""
     theirs.sort(key=lambda one: one[1].at)
+    last_of = zip(theirs, theirs[TOGETHER - 1 :], strict=False)
+    if all(late[1].at - early[1].at > WITHIN for early, late in last_of):
+        return
     inside: Counter[int] = Counter()
     first = told = 0
     for last, (issue_id, event) in enumerate(theirs):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.classify.encoder import Encoder
+from bot.classify.sides import author_marks
+from bot.classify.words import count_words
 from bot.preview.ledger import keep_ledger
 from bot.preview.page import render
 from bot.preview.past import Past
@@ -54,6 +56,7 @@ def preview(
         rules=past.rules,
         descriptions=past.descriptions,
         existing=past.existing,
+        counts=count_words(texts, extra=author_marks([issue.association for issue in past.issues])),
     )
     record = PastRecord(past.issues, settling=past.settling, until=past.now, rules=past.rules)
     targets = sorted({*TARGETS, *([promise] if promise else [])}, reverse=True)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from bot.classify.head import Head, fit_heads
 from bot.classify.history import History
@@ -100,6 +101,8 @@ class Scene:
     rules: Rules = field(default_factory=Rules)
     descriptions: Mapping[str, str] = field(default_factory=dict)
     existing: frozenset[str] | None = None
+    counts: csr_matrix | None = None
+    """Words of `texts` and authors, as `bot.classify.words` counts them; else every refit counts them anew."""
 
     def specs_of(self, names: Sequence[str]) -> tuple[LabelSpec, ...]:
         return tuple(
@@ -166,6 +169,7 @@ def fit_at(
         known=record.known(moment, rows=rows, labels=names, exclusive=exclusive),
         times=np.array([i.created_at.timestamp() for i in scene.issues[:rows]], dtype=np.float64),
         associations=[issue.association for issue in scene.issues[:rows]],
+        counts=scene.counts[:rows] if scene.counts is not None else None,
     )
     specs = scene.specs_of(names)
     heads = (

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, and_, case, exists, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, or_, select, text
 from sqlalchemy.orm import Session
 
 from bot.core import types
 from bot.core.corrections import Act, Case, Correction, Derived, Did, derive
 from bot.core.decide import HAS_IT
-from bot.core.evidence import by_people, teaches
+from bot.core.evidence import teaches
 from bot.core.families import infer_exclusive
 from bot.core.provenance import WITHIN, in_bulk
 from bot.core.rules import learnable, parse_rules
@@ -23,17 +23,38 @@ from bot.store.label_events import SAME_WITHIN
 from bot.store.tables import Answer, Decision, Effect, Issue, LabelEvent, Repository
 
 Groups = Sequence[Collection[str]]
+History = Mapping[int, Sequence[types.LabelEvent]]
+"""Issue id -> its label events, oldest first."""
 
 _WRITES = {"apply": "add", "suggest": "suggest"}
 
+_BY_PEOPLE = text(
+    """
+    SELECT ARRAY(SELECT unnest(i.labels) EXCEPT SELECT unnest(m.labels))
+    FROM issues i LEFT JOIN (
+        SELECT issue_id, array_agg(label) AS labels FROM (
+            SELECT DISTINCT ON (e.issue_id, e.label) e.issue_id, e.label, e.actor_kind
+            FROM label_events e JOIN issues i ON i.id = e.issue_id
+            WHERE i.repository_id = :repository
+            ORDER BY e.issue_id, e.label, e.at DESC, e.github_id DESC, e.id DESC
+        ) latest WHERE actor_kind <> 'human' GROUP BY issue_id
+    ) m ON m.issue_id = i.id
+    WHERE i.repository_id = :repository AND i.labels <> '{}'
+    """
+)
 
-def of_repository(session: Session, repository_id: int) -> list[Correction]:
-    """All corrections that stand, oldest first: the repository's own regression suite."""
-    events = label_events.of_repository(session, repository_id)
+
+def of_repository(
+    session: Session, repository_id: int, *, events: History | None = None
+) -> list[Correction]:
+    """All corrections that stand, oldest first: the repository's own regression suite. `events`: its
+    label events, where the caller has read them."""
+    if events is None:
+        events = label_events.of_repository(session, repository_id)
     bulk = in_bulk((issue, event) for issue, told in events.items() for event in told)
     of_repository_ = Issue.repository_id == repository_id
     cases = _cases(session, of_repository_, events, bulk=bulk)
-    groups = _exclusive(session, repository_id, events) if cases else ()
+    groups = _exclusive(session, repository_id) if cases else ()
     found = [one for case in cases for one in derive(case, exclusive=groups).corrections]
     return sorted(found, key=lambda one: (one.at, one.issue_id))
 
@@ -67,8 +88,7 @@ def _explained(session: Session, repository_id: int, issue_ids: Collection[int])
     found = [derive(case) for case in cases]
     if all(len({one.kind for one in derived.corrections}) < 2 for derived in found):
         return found
-    history = label_events.of_repository(session, repository_id)
-    groups = _exclusive(session, repository_id, history)
+    groups = _exclusive(session, repository_id)
     return [derive(case, exclusive=groups) for case in cases]
 
 
@@ -201,13 +221,14 @@ def _around(
     return label_events.among(session, repository_id, or_(*near)) if near else []
 
 
-def _exclusive(
-    session: Session, repository_id: int, events: Mapping[int, Sequence[types.LabelEvent]]
-) -> Groups:
+def _exclusive(session: Session, repository_id: int) -> Groups:
     """Groups of which an issue carries one label: as the rules say, or as people labelled so far."""
     rules = parse_rules(session.get_one(Repository, repository_id).rules_text or "")
     names = [label.name for label in labels.active(session, repository_id)]
     known = [name for name in names if learnable(name, rules)]
-    bearing = select(Issue.id, Issue.labels).where(Issue.repository_id == repository_id)
-    sets = [by_people(row.labels, events.get(row.id, ())) for row in session.execute(bearing)]
-    return infer_exclusive(sets, known, rules)
+    return infer_exclusive(people_sets(session, repository_id), known, rules)
+
+
+def people_sets(session: Session, repository_id: int) -> list[list[str]]:
+    """Of every issue that bears labels, those by people, as `bot.core.evidence.by_people` tells them."""
+    return list(session.scalars(_BY_PEOPLE, {"repository": repository_id}))

@@ -10,17 +10,24 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import psycopg
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from bot.store.connection import raw_connection
 
 Row = tuple[int, np.ndarray]
 """Issue id, float32 vector."""
+AT_ONCE = 4096
+"""Vectors under way from the database at a time, so that a large repository is not in memory twice."""
 
 _HEADER = struct.Struct("!hh")  # dimension, unused: pgvector's send format
 _FIND = """
     SELECT issue_id, embedding FROM vectors
     WHERE issue_id = ANY(%s) AND bundle = %s AND backend = %s AND text_version = %s
+"""
+_PLACED = """
+    SELECT place, embedding FROM unnest(%s::bigint[]) WITH ORDINALITY AS w(wanted, place)
+    JOIN vectors ON issue_id = wanted AND bundle = %s AND backend = %s AND text_version = %s
 """
 _MISSING = """
     SELECT wanted FROM unnest(%s::bigint[]) WITH ORDINALITY AS w(wanted, place)
@@ -64,6 +71,27 @@ def load(
     key = (list(issue_ids), bundle, backend, text_version)
     with raw_connection(session).cursor(binary=True) as cursor:
         return dict(_decoded(cursor.execute(_FIND, key)))
+
+
+def matrix(
+    session: Session,
+    issue_ids: Sequence[int],
+    *,
+    dim: int,
+    bundle: str,
+    backend: str,
+    text_version: int,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Vectors [n, dim] in the order of `issue_ids`, and which issues have one [n]; the others are zero."""
+    found = np.zeros((len(issue_ids), dim), dtype=np.float32)
+    there = np.zeros(len(issue_ids), dtype=np.bool_)
+    with raw_connection(session).cursor(binary=True) as cursor:
+        for start in range(0, len(issue_ids), AT_ONCE):
+            part = list(issue_ids[start : start + AT_ONCE])
+            for place, sent in cursor.execute(_PLACED, (part, bundle, backend, text_version)):
+                found[start + place - 1] = np.frombuffer(sent, dtype=">f4", offset=_HEADER.size)
+                there[start + place - 1] = True
+    return found, there
 
 
 def missing(

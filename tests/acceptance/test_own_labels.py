@@ -29,9 +29,9 @@ def taught(monkeypatch: pytest.MonkeyPatch) -> Taught:
     embed = learn.embed
     numbers: list[int] = []
 
-    def embedding(context: Any, encoder: Any, past: Any, texts: Any) -> Any:
+    def embedding(context: Any, encoder: Any, past: Any) -> Any:
         numbers[:] = [issue.number for issue in past]
-        return embed(context, encoder, past, texts)
+        return embed(context, encoder, past)
 
     def fitting(history: Any, specs: Any, **more: Any) -> Any:
         names = [spec.name for spec in specs]

@@ -377,7 +377,7 @@ def test_a_half_copy_in_the_place_is_not_picked_up(there: Deployment, new: str) 
 def test_embedding_goes_on_where_it_was_stopped(
     there: Deployment, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.jobs.learning.learn.EMBED_AT_ONCE", 8)
+    monkeypatch.setattr("bot.jobs.learning.features.EMBED_AT_ONCE", 8)
     monkeypatch.setattr(takeover, "SLICE", 16)
     there.promote()
     with there.context.database.session() as session:

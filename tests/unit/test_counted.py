@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from bot.classify import counted
@@ -32,9 +34,9 @@ def counted_rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     read: list[int] = []
     count = counted._count
 
-    def noted(filed: list[Filed]) -> object:
+    def noted(filed: list[Filed], keys: dict[int, int]) -> object:
         read.append(len(filed))
-        return count(filed)
+        return count(filed, keys)
 
     monkeypatch.setattr(counted, "_count", noted)
     return read
@@ -44,7 +46,7 @@ def test_counts_are_those_of_the_texts(counted_rows: list[int]) -> None:
     words = WordCache()
     assert same(words.counts(FILED), fresh(FILED))
     assert same(words.counts(FILED[::-1]), fresh(FILED[::-1]))
-    assert counted_rows == [3, 0]
+    assert counted_rows == [3]
 
 
 def test_what_changed_is_counted_again(counted_rows: list[int]) -> None:
@@ -59,12 +61,28 @@ def test_what_changed_is_counted_again(counted_rows: list[int]) -> None:
     assert counted_rows == [3, 2]
 
 
+def test_only_what_is_not_in_memory_is_read_and_a_part_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counted, "AT_ONCE", 2)
+    asked: list[list[int]] = []
+
+    def read(ids: Sequence[int]) -> list[Filed]:
+        asked.append(list(ids))
+        return [one for one in FILED if one.issue_id in ids]
+
+    words = WordCache()
+    assert same(words.counts_of({1: 7, 2: 7, 3: 7}, read), fresh(FILED))
+    assert same(words.counts_of({3: 8, 2: 7}, read), fresh([FILED[2], FILED[1]]))
+    assert asked == [[1, 2], [3], [3]]
+
+
 def test_the_least_recently_used_go_first(counted_rows: list[int]) -> None:
     words = WordCache(capacity=2)
     assert same(words.counts(FILED), fresh(FILED))
     words.counts(FILED[1:])
     words.counts(FILED[:1])
-    assert counted_rows == [3, 0, 1]
+    assert counted_rows == [3, 1]
 
 
 def test_no_issues_no_counts() -> None:

@@ -5,10 +5,21 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.classify.folds import BLOCKS, FIRST, MIN_PAST, WINDOW, forward_blocks, repeats
+from bot.classify import folds
+from bot.classify.folds import (
+    BLOCKS,
+    FIRST,
+    MIN_PAST,
+    REPEAT,
+    WINDOW,
+    forward_blocks,
+    repeats,
+    same_texts,
+)
 
 
 @given(st.integers(0, 300), st.floats(0.1, 1), st.integers(0, 99))
@@ -33,18 +44,37 @@ def test_blocks_hold_about_as_many_informed_rows() -> None:
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_repeats_are_the_later_ones() -> None:
+def alike() -> np.ndarray:
+    """Rows of which 1500 and 2999 repeat 3 and 1400, and the last fifty one text."""
     rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(3000, 48)).astype(np.float32)
+    vectors = rng.normal(size=(3050, 48))
     vectors[[1500, 2999]] = vectors[[3, 1400]] + 0.02 * rng.normal(size=(2, 48))
+    vectors[3000:] = vectors[3000]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = repeats(vectors.astype(np.float32))
-    exact = np.tril(vectors @ vectors.T > 0.985, k=-1).any(axis=1)
-    assert np.flatnonzero(found).tolist() == np.flatnonzero(exact).tolist() == [1500, 2999]
+    return vectors.astype(np.float32)
+
+
+def test_repeats_are_the_later_ones() -> None:
+    vectors = alike()
+    exact = np.tril(vectors @ vectors.T > REPEAT, k=-1).any(axis=1)
+    found = np.flatnonzero(repeats(vectors)).tolist()
+    assert found == np.flatnonzero(exact).tolist() == [1500, 2999, *range(3001, 3050)]
+    assert np.flatnonzero(repeats(vectors, start=2000)).tolist() == found[1:]
+
+
+def test_the_same_texts_are_those_of_a_look_at_every_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folds, "PAIRS", 100)  # the fifty make more
+    vectors, rows = alike(), np.array([3, 7, 1500, *range(2000, 3050)])
+    here, there = np.nonzero(vectors[rows] @ vectors.T > REPEAT)
+    found = set(zip(*(side.tolist() for side in same_texts(vectors, rows)), strict=True))
+    assert found == set(zip(rows[here].tolist(), there.tolist(), strict=True))
+    assert {(3, 1500), (1500, 3), (2999, 1400), (3001, 3049)} <= found
 
 
 def test_no_issue_repeats_nothing() -> None:
-    assert repeats(np.zeros((0, 8), np.float32)).shape == (0,)
+    nothing = np.zeros((0, 8), np.float32)
+    assert repeats(nothing).shape == (0,)
+    assert [len(side) for side in same_texts(nothing, np.zeros(0, np.int64))] == [0, 0]
 
 
 def test_only_the_newest_window_is_scored() -> None:

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
+from bot.classify.sides import author_marks
+from bot.classify.words import count_words
 from bot.preview.past import PastIssue
 from bot.preview.record import PastRecord, Record
 from bot.preview.rewind import Decided, RefitPolicy, rewind
@@ -230,3 +232,13 @@ def test_several_promises_are_decided_by_one_replay(issues: list[PastIssue]) -> 
 def test_without_any_label_nothing_is_decided() -> None:
     stream = replay([issue(row, None) for row in range(40)])
     assert all(not d.labels and not d.decisions for d in stream)
+
+
+def test_words_counted_once_for_all_refits_decide_the_same() -> None:
+    issues = ordinary(60)
+    scene = scene_of(issues)
+    marks = author_marks([one.association for one in issues])
+    once = replace(scene, counts=count_words(scene.texts, extra=marks))
+    found = list(rewind(once, record_of(issues), targets=(0.6,), policy=POLICY))
+    assert same(found, replay(issues))
+    assert any(one.decisions for one in found)

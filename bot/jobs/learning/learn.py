@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bot.classify.choices import Earlier, choice_after, heed_practice
 from bot.classify.encoder import Encoder
 from bot.classify.expectation import Expectation
@@ -20,25 +17,20 @@ from bot.classify.memory import Memory
 from bot.classify.trial import Lesson, Trial, compare
 from bot.core.evidence import KnownPairs
 from bot.core.label_text import label_text
-from bot.core.text import issue_text
-from bot.core.types import IssueText
 from bot.errors import Ignore
-from bot.jobs.context import Context, key_of
+from bot.jobs.context import Context
 from bot.jobs.learning import past as pasts
+from bot.jobs.learning.features import count_words_of, embed
 from bot.jobs.learning.past import Past
 from bot.jobs.learning.practice import Evidence, read_evidence
 from bot.jobs.learning.standing import measure_standing
 from bot.jobs.learning.swap import Attempt, serving_head, settle
 from bot.jobs.requests import AUTOMATIC
 from bot.jobs.served import served
-from bot.store import bundles, heads, refits, repositories, standings, touched, vectors
-from bot.store.issues import StoredIssue
+from bot.store import bundles, heads, refits, repositories, standings, touched
 from bot.store.tables import Head as StoredHead
 
 log = logging.getLogger(__name__)
-
-EMBED_AT_ONCE = 64
-"""Issues embedded between two commits, so that a stop loses little."""
 
 
 def learn_repository(
@@ -80,7 +72,7 @@ def learn_repository(
     verdict = settle(context, repository_id, attempt, waiting=waiting)
     with context.database.session() as session:
         settling = timedelta(days=context.settling_days)
-        figures = measure_standing(session, repository_id, settling=settling)
+        figures = measure_standing(session, repository_id, settling=settling, past=past)
         standings.save(session, repository_id, figures)
     counts = f"{len(past.specs)} labels from {len(past.issues)} issues"
     return f"learned {counts} of {past.full_name} ({reason}): {verdict}"
@@ -101,8 +93,7 @@ def _fit(
     context: Context, encoder: Encoder, repository_id: int, past: Past, *, old: Head | None
 ) -> tuple[Head, History, list[Lesson]]:
     names, exclusive = past.names, past.exclusive()
-    texts = [issue_text(issue.title, issue.body) for issue in past.issues]
-    matrix = embed(context, encoder, past.issues, texts)
+    matrix = embed(context, encoder, past.issues)
     settling = timedelta(days=context.settling_days)
     known = pasts.known_pairs(past, names, exclusive=exclusive, settling=settling)
     # What the old head remembers is by column: with other labels, nothing of it can be told.
@@ -113,12 +104,11 @@ def _fit(
             session, repository_id, past, names=names, known=known, settling=settling
         )
     history = History(
-        texts=texts,
+        texts=(),
         vectors=matrix,
         known=known,
         times=past.times,
-        associations=[issue.author_association for issue in past.issues],
-        counts=context.words.counts(past.filed),
+        counts=count_words_of(context, past.issues),
         weights=pasts.weights_of(lessons, known),
         unbiased=evidence.unbiased,
     )
@@ -183,28 +173,3 @@ def _objection(trial: Trial | None, *, target: float) -> str:
     if trial is None or trial.precision_after is None or trial.precision_after >= target:
         return ""
     return trial.objection
-
-
-def embed(
-    context: Context,
-    encoder: Encoder,
-    found: Sequence[StoredIssue],
-    texts: Sequence[IssueText],
-) -> NDArray[np.float32]:
-    """Vectors [issues, dim] of the encoder; only the missing ones are computed."""
-    matrix = np.zeros((len(found), encoder.dim), dtype=np.float32)
-    with context.database.session() as session:
-        kept = vectors.load(session, [issue.id for issue in found], **key_of(encoder))
-    for row, issue in enumerate(found):
-        matrix[row] = kept.get(issue.id, 0.0)
-    missing = [row for row, issue in enumerate(found) if issue.id not in kept]
-    # By length, so that a part holds texts of like size and nothing is padded for long ones.
-    missing.sort(key=lambda row: len(texts[row].joined))
-    for start in range(0, len(missing), EMBED_AT_ONCE):
-        part = missing[start : start + EMBED_AT_ONCE]
-        matrix[part] = encoder.encode([texts[row].joined for row in part])
-        with context.database.session() as session:
-            rows = [(found[row].id, matrix[row]) for row in part]
-            vectors.save(session, rows, **key_of(encoder))
-        log.info("%d of %d issues embedded", start + len(part), len(missing))
-    return matrix

@@ -13,18 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from bot.classify.counted import Filed
 from bot.classify.memory import Memory, Remembered
 from bot.classify.trial import Lesson
 from bot.core.corrections import Correction, Kind
-from bot.core.evidence import KnownPairs, by_people, known_row, teaches
+from bot.core.evidence import KnownPairs, by_people, known_row
 from bot.core.families import families_of, infer_exclusive
 from bot.core.provenance import discount_bulk
 from bot.core.rules import Rules, learnable, parse_rules
 from bot.core.types import LabelEvent, LabelSpec
 from bot.jobs.served import served
-from bot.store import corrections, issues, label_events, labels
-from bot.store.issues import StoredIssue
+from bot.store import corrections, label_events, labels, outlines
+from bot.store.outlines import Outline
 
 Groups = Sequence[Sequence[str]]
 
@@ -37,7 +36,7 @@ class Past:
     """Issues oldest first, who labelled them, and where people corrected us."""
 
     full_name: str
-    issues: Sequence[StoredIssue]
+    issues: Sequence[Outline]
     events: Mapping[int, Sequence[LabelEvent]]
     corrections: Sequence[Correction]
     specs: Sequence[LabelSpec]
@@ -46,10 +45,6 @@ class Past:
     @property
     def names(self) -> list[str]:
         return [spec.name for spec in self.specs]
-
-    @property
-    def filed(self) -> list[Filed]:
-        return [Filed(i.id, i.title, i.body, i.author_association) for i in self.issues]
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -76,15 +71,12 @@ def read_past(session: Session, repository_id: int) -> Past:
         for label in labels.active(session, repository_id)
         if learnable(label.name, rules)
     ]
+    events = label_events.of_repository(session, repository_id)
     return Past(
         full_name=row.full_name,
-        issues=[
-            issue
-            for issue in issues.history(session, repository_id)
-            if teaches(issue.state, is_pull_request=issue.is_pull_request)
-        ],
-        events=discount_bulk(label_events.of_repository(session, repository_id)),
-        corrections=corrections.of_repository(session, repository_id),
+        issues=outlines.of_repository(session, repository_id),
+        events=discount_bulk(events),
+        corrections=corrections.of_repository(session, repository_id, events=events),
         specs=specs,
         rules=rules,
     )

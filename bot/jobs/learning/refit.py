@@ -18,15 +18,15 @@ from bot.classify.encoder import Encoder
 from bot.classify.head import Head, refit_labels
 from bot.classify.history import History
 from bot.classify.trial import Trial, compare
-from bot.core.text import issue_text
 from bot.errors import Ignore
-from bot.jobs.context import Context, key_of
+from bot.jobs.context import Context
 from bot.jobs.learning import past as pasts
+from bot.jobs.learning.features import count_words_of, embedded
 from bot.jobs.learning.past import Past
 from bot.jobs.learning.swap import Attempt, ServingHead, serving_head, settle
 from bot.jobs.requests import request_learning, request_whole
 from bot.jobs.served import served
-from bot.store import touched, vectors
+from bot.store import touched
 
 
 def refit_repository(context: Context, *, repository_id: int) -> str:
@@ -84,7 +84,7 @@ def _learn(
         vectors=matrix,
         known=known,
         times=past.times,
-        counts=context.words.counts(past.filed),
+        counts=count_words_of(context, past.issues),
         weights=pasts.weights_of(lessons, known),
     )
     memory = pasts.memory_of(
@@ -101,16 +101,9 @@ def _with_vectors(
 ) -> tuple[Past, NDArray[np.float32]]:
     """The issues that have a vector, and their vectors [n, dim]; only corrected issues are embedded now,
     the others wait for the whole fit."""
-    with context.database.session() as session:
-        kept = vectors.load(session, [issue.id for issue in past.issues], **key_of(encoder))
     corrected = {one.issue_id for one in past.corrections}
-    missing = [i for i in past.issues if i.id in corrected and i.id not in kept]
-    if missing:
-        texts = [issue_text(issue.title, issue.body).joined for issue in missing]
-        new = dict(zip((i.id for i in missing), encoder.encode(texts), strict=True))
-        with context.database.session() as session:
-            vectors.save(session, new.items(), **key_of(encoder))
-        kept |= new
-    issues = [issue for issue in past.issues if issue.id in kept]
-    matrix = np.array([kept[issue.id] for issue in issues], dtype=np.float32)
-    return replace(past, issues=issues), matrix.reshape(len(issues), encoder.dim)
+    matrix, there = embedded(context, encoder, past.issues, new=corrected)
+    if there.all():
+        return past, matrix
+    kept = [issue for issue, has in zip(past.issues, there, strict=True) if has]
+    return replace(past, issues=kept), matrix[there]

@@ -18,6 +18,7 @@ from bot.core import unbiased
 from bot.core.sequence import disproved
 from bot.core.unbiased import Practice
 from bot.jobs.learning import past as pasts
+from bot.jobs.learning.past import Past
 from bot.jobs.learning.practice import Evidence, read_evidence
 from bot.store import heads
 
@@ -25,11 +26,12 @@ LOWER_BOUND = "correction rate, a lower bound on error"
 
 
 def measure_standing(
-    session: Session, repository_id: int, *, settling: timedelta
+    session: Session, repository_id: int, *, settling: timedelta, past: Past | None = None
 ) -> dict[str, Any]:
-    """Figures as JSON takes them. Raises Ignore where the repository is not served."""
+    """Figures as JSON takes them; `past`: as it was read lately, read now if not given. Raises Ignore where
+    the repository is not served."""
     stored = heads.active(session, repository_id)
-    past = pasts.read_past(session, repository_id)
+    past = past or pasts.read_past(session, repository_id)
     if stored is None:
         return {"repository": past.full_name, "head": None}
     expected = Expectation.from_dict(stored.expectation)

@@ -6,16 +6,15 @@ from __future__ import annotations
 import logging
 
 from bot.classify.encoder import Encoder
-from bot.core.evidence import teaches
-from bot.core.text import issue_text
 from bot.errors import Ignore, UserError
 from bot.jobs.context import Context, key_of
 from bot.jobs.learning import past as pasts
-from bot.jobs.learning.learn import embed, learn_repository
+from bot.jobs.learning.features import embed
+from bot.jobs.learning.learn import learn_repository
 from bot.jobs.requests import request_embedding, request_swap
 from bot.jobs.rollout.demotion import crown, demote
 from bot.jobs.served import served
-from bot.store import bundles, issues, repositories, vectors
+from bot.store import bundles, outlines, repositories, vectors
 from bot.store.tables import Head
 
 log = logging.getLogger(__name__)
@@ -33,14 +32,10 @@ def embed_repository(context: Context, *, repository_id: int, bundle: str) -> st
     encoder = _open(context, bundle)
     with context.database.session() as session:
         full_name = served(session, repository_id).full_name
-        found = [
-            issue
-            for issue in issues.history(session, repository_id)
-            if teaches(issue.state, is_pull_request=issue.is_pull_request)
-        ]
+        found = outlines.of_repository(session, repository_id)
         missing = set(vectors.missing(session, [one.id for one in found], **key_of(encoder)))
     part = [issue for issue in found if issue.id in missing][:SLICE]
-    embed(context, encoder, part, [issue_text(issue.title, issue.body) for issue in part])
+    embed(context, encoder, part)
     left = len(missing) - len(part)
     with context.database.session() as session:
         ask = request_embedding if left else request_swap
