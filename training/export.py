@@ -58,9 +58,11 @@ def export_bundle(
 def export_fit(
     fit: Path, out: Path, done: Mapping[str, object]
 ) -> tuple[Bundle, tuple[Parity, ...]]:
-    """`export_bundle` of a fit's output directory; `done`: what the fit wrote last."""
+    """`export_bundle` of a fit's output directory, named by recipe and snapshot; `done`: what the fit wrote
+    last."""
     lineage = {key: str(done[key]) for key in ("recipe", "snapshot") if key in done}
-    return export_bundle(fit / "encoder", out, lineage=lineage)
+    name = "-".join(lineage.values()) or None
+    return export_bundle(fit / "encoder", out, lineage=lineage, name=name)
 
 
 def check_parity(bundle: Bundle, reference: np.ndarray) -> tuple[Parity, ...]:

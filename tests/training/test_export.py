@@ -75,8 +75,9 @@ def test_the_command(fitted: Path, tmp_path: Path) -> None:
     assert "done.json" in refused.output
     (tmp_path / "done.json").write_text('{"recipe": "tiny", "snapshot": "abc"}')
     assert CliRunner().invoke(app, asked).exit_code == 0
-    lineage = read_bundle(tmp_path / "bundle").manifest.lineage
-    assert (lineage["recipe"], lineage["snapshot"]) == ("tiny", "abc")
+    manifest = read_bundle(tmp_path / "bundle").manifest
+    assert (manifest.lineage["recipe"], manifest.lineage["snapshot"]) == ("tiny", "abc")
+    assert manifest.name == "tiny-abc"
 
 
 def test_what_a_fit_leaves_is_exported(tmp_path: Path) -> None:

@@ -20,10 +20,11 @@ from bot.classify.build import build_bundle
 from bot.classify.bundle import read_bundle
 from bot.errors import GiveUp, LabelwrightError, UserError
 from bot.jobs.schedule import fire_due
-from bot.store import runs
+from bot.store import issues, runs
 from bot.store.engine import Database
 from bot.store.tables import Issue, Run
-from tests.training.test_cut_store import NOW, fill
+from tests.training.dated import dated_rows
+from tests.training.test_cut_store import NOW, an_issue, fill
 from tests.training.tiny import tiny_recipe
 from training import run as run_module
 from training.fit import run as fit_run
@@ -152,6 +153,22 @@ def test_a_run_ends_with_a_verdict_and_all_its_files(
     assert (directory / "report" / "model-card.md").is_file()
     assert go_on(house, run_id, on_progress=silent) == outcome
     assert here.fits == 1
+
+
+def test_what_terms_bring_is_told_beside_their_supervised_twin(
+    house: House, recipe: Recipe
+) -> None:
+    with house.database.session() as session:
+        for number, told in enumerate(dated_rows(15, repo="acme/r70")):
+            filed = an_issue(told, github_id=70_000 + number)
+            issues.upsert(session, 70, replace(filed, labels=frozenset()), as_filed=True)
+    run_id = begin(house, recipe=replace(recipe, terms={"uda": {}}), reason="weekly")
+    go_on(house, run_id, on_progress=silent)
+    kept = row(house, run_id)
+    directory = Path(kept.directory)
+    twin = read_bundle(directory / "twin-bundle").manifest
+    assert twin.lineage["recipe"] == "tiny-supervised"
+    assert f"is {twin.bundle_id}: the terms bring" in (directory / "report/report.md").read_text()
 
 
 def test_a_run_that_was_stopped_goes_on_after_its_fit(

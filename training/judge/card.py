@@ -84,7 +84,7 @@ def model_card(
         f"{manifest.counts.get('text as filed', 0)} of {manifest.counts['issues']} texts as filed.",
         *data,
         "",
-        "Labels by who set them: "
+        "Known pairs of an issue and a label, the yes and the no, by whose word they rest on: "
         + (", ".join(f"{count} {who}" for who, count in manifest.provenance.items()) or "none")
         + ". Labels that machines set teach nothing.",
         "",

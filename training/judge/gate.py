@@ -46,7 +46,8 @@ def judge(case: Case, past: Sequence[PastRun] = (), *, terms: Terms = USUAL) -> 
     support = _support(case, alpha)
     if objections:
         first, *others = objections
-        return Verdict(False, (f"The champion stays: {first}", *others), alpha, tried=True)
+        said = (f"The champion stays: {first}", *(f"Besides, {other}" for other in others))
+        return Verdict(False, said, alpha, tried=True)
     return Verdict(True, (f"The challenger is promoted: {support}", *_passed(case)), alpha, True)
 
 
