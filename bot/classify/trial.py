@@ -101,12 +101,12 @@ def compare(
     """
     rows = _judged(history, lessons)
     group = _same_text(history.vectors, rows)
+    data = taught(history, new.sides.vocabulary)
+    same = old.sides.vocabulary is new.sides.vocabulary
+    untold = _untold(data if same else taught(history, old.sides.vocabulary), lessons)
     before, after = (
-        _out_of_fold(head, data, rows=rows, group=group, columns=columns)
-        for head, data in (
-            (old, _untold(taught(history, old.sides.vocabulary), lessons)),
-            (new, taught(history, new.sides.vocabulary)),
-        )
+        _out_of_fold(head, given, rows=rows, group=group, columns=columns)
+        for head, given in ((old, untold), (new, data))
     )
     at = {int(row): place for place, row in enumerate(rows)}
     told = sorted(
