@@ -15,11 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.classify.expectation import Expectation
+from bot.core.bounds import upper_bound
 from bot.core.sequence import disproved
 from bot.core.unbiased import Practice
 
 NEW_PAIRS = 50
 """Known pairs that must have come since the last proof before there is another."""
+LATELY = 25
+LATELY_DELTA = 0.01
+"""So many of the newest known applications are asked by themselves, and the chance that they speak against
+a promise that is kept: triage can change from one month to the next, and a record of years hides it."""
 MEMORY = 90 * 86400.0
 """Seconds that practice is remembered: a label that it muted gets another chance by its record."""
 
@@ -100,6 +105,15 @@ def heed_practice(
     if earlier.held is None or not _broken(wrong.sum(1), looked.sum(1), target, delta / 2):
         return found
     return replace(found, stricter_than=earlier.held, since=now)
+
+
+def turned_lately(right: NDArray[np.bool_], *, target: float) -> str:
+    """Why a record no longer tells of today, from the known pairs that its cuts would have applied,
+    oldest first; "" if it does."""
+    newest = int(right[-LATELY:].sum())
+    if len(right) < LATELY or upper_bound(newest, LATELY, delta=LATELY_DELTA) >= target:
+        return ""
+    return f"of the newest {LATELY} known cases {newest} were right, surely below {target:.0%}"
 
 
 def _broken(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.classify.choices import Earlier
+from bot.classify.choices import Earlier, turned_lately
 from bot.classify.cuts import Rank, choose_cut
 from bot.classify.expectation import Expectation, expect
 from bot.core.bounds import lower_bound, upper_bound
@@ -96,6 +96,11 @@ def make_promise(
     records = _records(p, known, sure)
     why = _reasons(barred, records, terms, unproven=_unproven(known[tested], pooled, terms))
     apply_at = _own_cuts(pooled, records, why, target)
+    reached = sure & (p >= np.array([np.inf if cut is None else cut for cut in apply_at]))
+    if turned := turned_lately(known[reached & (known != 0)] > 0, target=target):
+        # Nothing is applied until the newest are right again; what was proved is held for that day.
+        why = tuple(reason or turned for reason in why)
+        apply_at = (None,) * len(labels)
     in_force = np.array([cut is not None for cut in apply_at], dtype=np.bool_)
     expectation = expect(
         expected & in_force & (p >= (pooled.cut if pooled else 1)),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bot.classify.choices import NEW_PAIRS, Earlier, choice_after, heed_practice
+from bot.classify.choices import NEW_PAIRS, Earlier, choice_after, heed_practice, turned_lately
 from bot.classify.cuts import choose_cut
 from bot.classify.expectation import Expectation
 from bot.core.unbiased import Practice
@@ -82,6 +82,21 @@ def test_the_promise_holds_over_all_choices_together() -> None:
     """Each choice alone at delta would break it in several times as many repositories."""
     broken = np.mean([ever_broken(seed) for seed in range(200)])
     assert broken <= DELTA + 2 * (DELTA * 0.95 / 200) ** 0.5
+
+
+@pytest.mark.parametrize(("precision", "at_most"), [(0.9, 0.012), (0.93, 0.002)])
+def test_a_promise_that_is_kept_is_hardly_ever_taken_for_turned(
+    precision: float, at_most: float
+) -> None:
+    looks = np.random.default_rng(1).random((4000, 40)) < precision
+    assert np.mean([turned_lately(look, target=TARGET) != "" for look in looks]) <= at_most
+
+
+def test_only_the_newest_tell_whether_labelling_turned() -> None:
+    right = np.arange(60) % 3 > 0
+    assert turned_lately(right, target=TARGET)
+    assert not turned_lately(right[:24], target=TARGET)
+    assert not turned_lately(np.append(right, np.ones(20, np.bool_)), target=TARGET)
 
 
 DAY = 86400.0

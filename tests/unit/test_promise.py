@@ -102,6 +102,26 @@ def test_what_nobody_answered_cannot_be_applied() -> None:
     assert cuts(found)[1] is not None
 
 
+def turned(*, at: int, until: int = 600) -> Scored:
+    """Good labels, of which a stretch of issues says otherwise."""
+    found = scored(np.full(3, 0.98))
+    known = found.known.copy()
+    known[at:until] = -1
+    return Scored(found.probabilities, known, found.block)
+
+
+def test_where_labelling_turned_lately_nothing_is_applied_and_what_was_proved_is_held() -> None:
+    found = promise(turned(at=580))
+    assert cuts(found) == [None, None, None]
+    assert "of the newest 25 known cases" in found.cuts[0].why_muted
+    assert found.expectation.rank is not None
+    assert found.expectation.coverage == 0
+
+
+def test_a_stretch_that_is_over_is_left_to_the_whole_record() -> None:
+    assert None not in cuts(promise(turned(at=530, until=550)))
+
+
 def test_exclusive_groups_keep_their_likeliest() -> None:
     p = np.array([[0.6, 0.7, 0.9], [0.8, 0.7, 0.1]])
     kept = winners(p, LABELS, [["bug", "feature"], ["docs", "gone"]])
