@@ -68,8 +68,8 @@ def evaluate(
         )
         write_report(out, evaluation, case, verdict, card=card)
     for reason in verdict.reasons:
-        console.print(reason, highlight=False)
-    console.print(f"report at {out / 'report.html'}", highlight=False)
+        console.print(reason, highlight=False, soft_wrap=True)
+    console.print(f"report at {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 def export(
@@ -83,7 +83,11 @@ def export(
 
         bundle, parity = export_fit(fit, out, _json(fit / "done.json"))
     told = ", ".join(f"{one.backend} {one.worst:.5f}" for one in parity)
-    console.print(f"{bundle.manifest.bundle_id} at {out}; worst cosine to torch: {told}")
+    console.print(
+        f"{bundle.manifest.bundle_id} at {out}; worst cosine to torch: {told}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _backend(name: str) -> Backend:

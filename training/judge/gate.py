@@ -46,8 +46,8 @@ def judge(case: Case, past: Sequence[PastRun] = (), *, terms: Terms = USUAL) -> 
     support = _support(case, alpha)
     if objections:
         first, *others = objections
-        said = (f"The champion stays: {first}", *(f"Besides, {other}" for other in others))
-        return Verdict(False, said, alpha, tried=True)
+        told = (f"The champion stays: {first}", *(f"Besides, {other}" for other in others))
+        return Verdict(False, told, alpha, tried=True)
     return Verdict(True, (f"The challenger is promoted: {support}", *_passed(case)), alpha, True)
 
 

@@ -42,7 +42,7 @@ def difference_plot(rows: Mapping[str, tuple[float, float, float]]) -> str:
     """Challenger minus champion with its interval, (low, value, high), a row each."""
     span = max([0.05, *(abs(end) for low, _, high in rows.values() for end in (low, high))]) * 1.1
     plot = _Plot(
-        "Challenger minus champion, 95%; of repositories: coverage",
+        "Challenger minus champion, 95%",
         "difference",
         "",
         x=(-span, span),
@@ -107,10 +107,12 @@ class _Plot:
             self._parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
 
     def legend(self, names: Sequence[str], *, at_top: bool = False) -> None:
+        """In the corner where these curves are not: top left, or bottom right."""
         start = TOP + 14 if at_top else self._height - BOTTOM - 15 * len(names)
+        x, anchor = (self._left + 10, "start") if at_top else (WIDTH - RIGHT - 10, "end")
         for place, name in enumerate(names):
             y = start + 15 * place
-            self._parts.append(_text(name, self._left + 10, y, colour=COLOURS[name]))
+            self._parts.append(_text(name, x, y, anchor=anchor, colour=COLOURS[name]))
 
     def name(self, name: str, at: float) -> None:
         short = name if len(name) <= 26 else f"{name[:25]}…"

@@ -35,12 +35,13 @@ LEGEND = (
     "Served: what the cuts that each head chose on its past would have applied to these issues; the gate goes by that. "
     "Unknown: the share of it that nobody settled; precision leaves it out.",
     "Calibration error: mean gap between the probability that was said and the share that was right.",
-    "Intervals: paired bootstrap over issues, stratified by repository.",
+    "Differences: of a repository, in its coverage with own cuts. Intervals: paired bootstrap over issues, stratified "
+    "by repository.",
 )
 STYLE = (
-    "body{font-family:sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}"
+    "body{font-family:sans-serif;max-width:68em;margin:2em auto;padding:0 1em;color:#222}"
     "table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .7em;text-align:right;"
-    "border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}"
+    "border-bottom:1px solid #ddd}td{white-space:nowrap}td:first-child,th:first-child{text-align:left}"
     ".verdict{padding:.8em 1em;background:#f4f4f4;border-left:4px solid #555}svg{margin:.5em 0}"
 )
 
