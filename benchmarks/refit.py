@@ -1,8 +1,9 @@
 """How long a correction takes to have an effect, and how long the parts of a refit take.
 
-On a made-up repository (see `benchmarks.head`): a refit of one label and of several, its trial, and the
+On a made-up repository (see `benchmarks.head`), first from the database to the head that serves, as a worker
+does it, with the peak of its memory; then its parts: a refit of one label and of several, its trial, and the
 whole head with its trial. With `--bundle`, also the whole road on this machine: sandbox, webhook, queue,
-debounce, refit, and the decision on the same text afterwards. Prints a table and JSON.
+debounce, refit, and the decision on the same text afterwards. Prints tables and JSON.
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 import numpy as np
@@ -23,11 +29,17 @@ from rich.table import Table
 
 from benchmarks.head import Clock, Made, make_repository
 from benchmarks.refit_road import Effect, drive
+from benchmarks.refit_store import REPOSITORY, correct, database_seconds, filled
 from bot.classify.counted import Filed, WordCache
 from bot.classify.head import Head, fit_head, refit_labels
 from bot.classify.history import History
 from bot.classify.memory import Memory, Remembered
 from bot.classify.trial import Lesson, compare
+from bot.jobs.context import Context, key_of
+from bot.jobs.learning.learn import learn_repository
+from bot.jobs.learning.refit import refit_repository
+from bot.jobs.learning.standing import measure_standing
+from bot.store.neighbours import nearest_labelled
 
 
 def main() -> None:
@@ -39,6 +51,7 @@ def main() -> None:
         "labels": options.labels,
     }
     if not options.road_only:
+        figures["through_the_store"] = _stored(options)
         figures |= _parts(options)
     if options.bundle:
         effects = drive(options.bundle, corrections=options.corrections)
@@ -60,6 +73,43 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--road-only", action="store_true")
     parser.add_argument("--json", type=Path, help="write the figures there")
     return parser.parse_args()
+
+
+def _stored(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """What a worker does, step by step. Steps that come again are warm."""
+    steps: list[dict[str, Any]] = []
+    with filled(issues=options.issues, labels=options.labels, words=options.words) as made:
+        context, ours = made.context, iter(made.ours)
+
+        def step(name: str, work: Callable[[], object]) -> None:
+            wall, cpu, server = time.perf_counter(), time.process_time(), database_seconds(context)
+            work()
+            step = {"step": name, "cpu_s": time.process_time() - cpu}
+            step |= {"wall_s": time.perf_counter() - wall}
+            step |= {"database_cpu_s": database_seconds(context) - server}
+            steps.append(step | {"peak_mb": getrusage(RUSAGE_SELF).ru_maxrss / 1e3})
+
+        asked = {"repository_id": REPOSITORY}
+        step("head: fitted first", partial(learn_repository, context, reason="bench", **asked))
+        for _ in range(options.rounds):
+            for number in (1, 5):
+                told = list(islice(ours, number))
+                step(f"{number} corrected: told", partial(correct, made, told))
+                step(f"{number} corrected: learned", partial(refit_repository, context, **asked))
+        step("head: fitted again", partial(learn_repository, context, reason="bench", **asked))
+        step("status", partial(_status, context))
+        step("/why: nearest issues", partial(_nearest, context, *next(ours)))
+    return steps
+
+
+def _status(context: Context) -> None:
+    with context.database.session() as session:
+        measure_standing(session, REPOSITORY, settling=timedelta(days=context.settling_days))
+
+
+def _nearest(context: Context, issue_id: int, label: str) -> None:
+    with context.database.session() as session:
+        nearest_labelled(session, issue_id, label, **key_of(context.champion(session)))
 
 
 def _parts(options: argparse.Namespace) -> dict[str, Any]:
@@ -133,6 +183,12 @@ def _spread(effects: Sequence[Effect]) -> dict[str, float]:
 
 def _report(figures: dict[str, Any]) -> None:
     title = f"{figures['issues']} issues x {figures['labels']} labels, load {figures['load']:.1f}"
+    columns = ("step", "cpu_s", "database_cpu_s", "wall_s", "peak_mb")
+    table = Table(*columns, title=f"{title}, through the store")
+    for row in figures.get("through_the_store", ()):
+        table.add_row(row["step"], *(f"{row[column]:.2f}" for column in columns[1:]))
+    if table.row_count:
+        Console().print(table)
     table = Table("step", "median wall s", "median CPU s", title=title)
     for name, seconds in figures.get("wall_s", {}).items():
         table.add_row(name, f"{seconds:.3f}", f"{figures['cpu_s'][name]:.3f}")
