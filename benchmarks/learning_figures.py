@@ -22,7 +22,7 @@ from bot.core.corrections import Kind
 from bot.core.measure import Measure, measure, pooled
 
 NEAR = (0.5, 0.6, 0.7)
-"""Cosines from which an issue is a near neighbour; reaches of the memory begin at .6 and .9."""
+"""Cosines from which an issue is a near neighbour; reaches of the memory begin at .7 and .9."""
 WINDOW = 100
 """Arriving issues of one point over time."""
 KINDS: tuple[Kind, ...] = ("removal", "addition", "swap")
@@ -103,7 +103,7 @@ def repeated(outcome: Outcome, replay: Replay, *, near: float) -> dict[str, dict
     place = {int(row): n for n, row in enumerate(outcome.rows)}
     for (row, label, sign), since in learned.items():
         if label not in at or row not in place or outcome.truth[place[row], at[label]] != sign:
-            continue  # a slip, or a rival ruled out on an issue whose truth nobody knows
+            continue  # a slip
         cosine = world.vectors[outcome.rows] @ world.vectors[row]
         for n in np.flatnonzero(cosine >= near):
             truth = outcome.truth[n, at[label]]

@@ -37,7 +37,8 @@ class Taught:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """All that happened. `learned`: (row, label, sign) -> when a head that remembers it came to serve."""
+    """All that happened. `learned`: (row, label, sign) of what was corrected -> when a head that
+    remembers it came to serve."""
 
     arrivals: list[Arrival] = field(default_factory=list)
     taught: list[Taught] = field(default_factory=list)

@@ -208,8 +208,10 @@ class Replay:
             return
         self.heads["fast"] = new
         memory = new.memory
-        for row, column, sign in zip(memory.issues, memory.columns, memory.signs, strict=True):
-            self.log.learned.setdefault((int(row), new.labels[column], int(sign)), done.at)
+        told = zip(memory.issues, memory.columns, memory.signs, memory.trust, strict=True)
+        for row, column, sign, trust in told:
+            if trust > 0:  # What was only ruled out nobody corrected.
+                self.log.learned.setdefault((int(row), new.labels[column], int(sign)), done.at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,3 +85,16 @@ def test_silent_issues_get_nothing_and_correct_nothing(replays: list[Replay]) ->
     assert silent
     assert not any(replay.world.labels_set(row) for row in silent)
     assert not any(replay.world.corrections.get(row) for row in silent)
+
+
+def test_what_was_only_ruled_out_is_no_repeated_mistake(replays: list[Replay]) -> None:
+    world = replays[0].world
+    told = {
+        (one.issue_id, label)
+        for found in world.corrections.values()
+        for one in found
+        for label in one.labels
+    }
+    learned = {(row, label) for row, label, _ in replays[0].log.learned}
+    assert learned
+    assert learned <= told
