@@ -29,6 +29,7 @@ from bot.jobs.rollout.watching import look_after
 from bot.jobs.talk.dismissals import look_for_answers
 from bot.store import installations, repositories, schedule_runs
 from bot.store.engine import Database
+from bot.store.schedule_runs import FAILED
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +177,7 @@ def fire_due(
     """Run the latest due time that nobody claimed yet; older ones are made up for by it.
 
     `started` counts as the last run where there is no other, so that a new database waits for its
-    first due time. Returns whether it ran; a failure is stored and logged, never raised.
+    first due time. Returns whether it ran; a failure, ours too, is stored, logged and never raised.
     """
     with reach.database.session() as session:
         last = schedule_runs.latest(session, schedule.name) or started
@@ -186,8 +187,11 @@ def fire_due(
     try:
         outcome = schedule.run(reach)
     except LabelwrightError as error:
-        outcome = f"failed: {error}"
+        outcome = f"{FAILED}: {error}"
         log.error("schedule %s %s", schedule.name, outcome)
+    except Exception as error:
+        outcome = f"{FAILED}: {type(error).__name__}"
+        log.error("schedule %s %s", schedule.name, outcome, exc_info=True)
     else:
         log.info("schedule %s: %s", schedule.name, outcome)
     with reach.database.session() as session:

@@ -178,7 +178,7 @@ class _Runner:
             began = time.time()
             try:
                 await asyncio.to_thread(self._beat, serving)
-            except SQLAlchemyError as error:
+            except Exception as error:  # whatever it is, the next beat must come
                 logger.error("no beat: %s", type(error).__name__)
             await asyncio.sleep(self._timing.beat)
             # After a pause of the whole machine every heart seems to have stopped: let them beat.

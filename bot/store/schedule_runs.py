@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from bot.store.tables import ScheduleRun
+
+FAILED = "failed"
+"""How the outcome of a run begins that came to nothing."""
+LATELY = timedelta(days=1)
 
 
 def claim(session: Session, name: str, due_at: datetime) -> bool:
@@ -23,6 +27,17 @@ def finish(session: Session, name: str, due_at: datetime, *, outcome: str) -> No
         .where(ScheduleRun.name == name, ScheduleRun.due_at == due_at)
         .values(outcome=outcome)
     )
+
+
+def failures(session: Session) -> dict[str, int]:
+    """Schedule -> how many of its runs of the last day failed."""
+    failed = func.count().filter(ScheduleRun.outcome.startswith(FAILED)).label("failed")
+    statement = (
+        select(ScheduleRun.name, failed)
+        .where(ScheduleRun.started_at > func.now() - LATELY)
+        .group_by(ScheduleRun.name)
+    )
+    return {row.name: row.failed for row in session.execute(statement)}
 
 
 def latest(session: Session, name: str) -> datetime | None:

@@ -33,6 +33,10 @@ _COUNTED = {
         SELECT ARRAY[action], count(*), 0::float FROM decisions
         WHERE id > :after AND id <= :upto GROUP BY 1
     """,
+    "effects": """
+        SELECT ARRAY[kind, status], count(*), 0::float FROM effects
+        WHERE id > :after AND id <= :upto GROUP BY 1
+    """,
     "label_seconds": _SECONDS.format(waited="0"),
     "label_unspaced_seconds": _SECONDS.format(waited="effects.waited_s"),
 }
@@ -41,7 +45,7 @@ _OVER = {
     "decisions": ("decisions", "decided_at > now() - interval '1 day'"),
     "label_seconds": ("effects", "status = 'pending' OR created_at > now() - interval '1 day'"),
 }
-_OVER["label_unspaced_seconds"] = _OVER["label_seconds"]
+_OVER["effects"] = _OVER["label_unspaced_seconds"] = _OVER["label_seconds"]
 
 Counted = dict[tuple[str, ...], tuple[int, float]]
 """Labels -> how many rows, and the sum of what is summed."""

@@ -5,6 +5,7 @@ only the answers to requests are counted by the process that gave them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -20,7 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from bot.store import bundles, standings, tallies
+from bot.store import bundles, runs, schedule_runs, standings, tallies
 from bot.store.engine import Database
 
 BOUNDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
@@ -94,6 +95,12 @@ def _families(session: Session) -> Iterator[Metric]:
         "labelwright_decisions", "Decisions on labels, by action", labels=["action"]
     )
     yield _tallied(decisions, session, "decisions")
+    effects = CounterMetricFamily(
+        "labelwright_effects",
+        "What was to be done on GitHub, and how it ended",
+        labels=["kind", "outcome"],
+    )
+    yield _tallied(effects, session, "effects")
     yield from _standings(session)
     jobs = GaugeMetricFamily(
         "labelwright_queue_jobs", "Jobs in the queue", labels=["queue", "status"]
@@ -107,7 +114,16 @@ def _families(session: Session) -> Iterator[Metric]:
         "labelwright_workers", "Workers seen lately", labels=["bundle", "backend"]
     )
     yield _filled(workers, session, _WORKERS)
+    failures = GaugeMetricFamily(
+        "labelwright_schedule_failures",
+        "Runs of a schedule that failed within the last day",
+        labels=["schedule"],
+    )
+    for name, failed in sorted(schedule_runs.failures(session).items()):
+        failures.add_metric([name], failed)
+    yield failures
     yield from _bundles(session)
+    yield from _runs(session)
     yield _latency(session, "label_seconds", "From delivery to label")
     yield _latency(
         session,
@@ -157,6 +173,22 @@ def _bundles(session: Session) -> Iterator[Metric]:
             stake.add_metric([row.id, f"{window['hours']:g}"], window["stake"])
         taken.add_metric([row.id, row.name], float(row.taken_back))
     yield from (serves, stake, taken)
+
+
+def _runs(session: Session) -> Iterator[Metric]:
+    """Alert on `run_alone_seconds` above an hour, and on `runs` that fail."""
+    states = GaugeMetricFamily("labelwright_runs", "Retrainings, by status", labels=["status"])
+    yield _filled(states, session, "SELECT status, count(*) FROM runs GROUP BY 1")
+    alone = GaugeMetricFamily(
+        "labelwright_run_alone_seconds",
+        "How long nobody has fitted a run that is to be fitted",
+        labels=["run", "launcher", "attempt"],
+    )
+    now = datetime.now(UTC)
+    for run, since in runs.alone(session):
+        labels = [str(run.id), run.launcher, str(run.attempt)]
+        alone.add_metric(labels, (now - since).total_seconds())
+    yield alone
 
 
 def _gauges(figures: Mapping[str, Any]) -> dict[str, Any]:

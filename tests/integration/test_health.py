@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from bot.core.types import Decision
 from bot.jobs.queue import defer
-from bot.store import beats, decisions, effects, issues
+from bot.store import beats, decisions, effects, issues, schedule_runs
 from bot.store.engine import Database
 from bot.store.tables import Delivery
 from bot.web.app import create_app
-from tests.integration.stored import add_repository, an_issue
+from tests.integration.stored import NOW, add_repository, an_issue
 
 
 @pytest.fixture
@@ -99,6 +99,22 @@ def test_metrics_tell_deliveries_decisions_queue_and_workers(
     assert found['labelwright_queue_oldest_seconds{queue="default"}'] >= 0
     assert 'labelwright_queue_oldest_seconds{queue="learning"}' not in found
     assert found['labelwright_workers{backend="int8",bundle="abc"}'] == 1
+
+
+def test_metrics_tell_what_failed(client: TestClient, database: Database) -> None:
+    with database.session() as session:
+        issue = issues.upsert(session, add_repository(session), an_issue(), as_filed=True)
+        for label, status in (("bug", "failed"), ("docs", "failed"), ("wish", "done")):
+            effect = effects.plan(session, issue, kind="add", label=label)
+            effects.finish(session, effect, status=status)
+        for name in ("harvest", "refit"):
+            schedule_runs.claim(session, name, NOW)
+        schedule_runs.finish(session, "refit", NOW, outcome="failed: KeyError")
+    found = metrics(client)
+    assert found['labelwright_effects_total{kind="add",outcome="failed"}'] == 2
+    assert found['labelwright_effects_total{kind="add",outcome="done"}'] == 1
+    assert found['labelwright_schedule_failures{schedule="refit"}'] == 1
+    assert found['labelwright_schedule_failures{schedule="harvest"}'] == 0
 
 
 def a_delivery(number: int, status: str) -> dict[str, object]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.cron import CronTrigger
 from sqlalchemy import select
 
@@ -22,9 +24,10 @@ from bot.jobs.schedule import (
     reconcile,
     redeliver,
     refit,
+    run_schedules,
 )
 from bot.sandbox.server import SandboxServer
-from bot.store import installations, repositories
+from bot.store import installations, repositories, schedule_runs
 from bot.store.engine import Database
 from bot.store.tables import ScheduleRun
 from tests.fixtures.sandbox import Receiver
@@ -125,6 +128,28 @@ def test_a_failure_is_kept_and_does_not_stop_the_next(reach: Reach) -> None:
     assert fire_due(reach, counted.schedule, now=NOON + timedelta(minutes=20), started=NOON)
     assert fire_due(reach, counted.schedule, now=NOON + timedelta(minutes=80))
     assert [outcome for _, outcome in runs(reach.database)] == ["failed: GitHub is away"] * 2
+
+
+def test_a_fault_of_ours_is_kept_and_told_and_does_not_stop_the_others(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both were due while no scheduler ran; the first one is broken."""
+    broken, well = Counted(KeyError("secret words")), Counted()
+    well.schedule = replace(well.schedule, name="well")
+    both = [broken.schedule, well.schedule]
+    monkeypatch.setattr(BlockingScheduler, "start", lambda _: None)
+    with reach.database.session() as session:
+        for one in both:
+            schedule_runs.claim(session, one.name, NOON)
+    run_schedules(reach, both)
+    assert (broken.runs, well.runs) == (1, 1)
+    with reach.database.session() as session:
+        found = session.scalars(select(ScheduleRun).where(ScheduleRun.due_at > NOON))
+        assert {row.name: row.outcome for row in found} == {
+            "counted": "failed: KeyError", "well": "counted",
+        }  # fmt: skip
+        assert schedule_runs.failures(session) == {"counted": 1, "well": 0}
+    assert "schedule counted failed: KeyError" in caplog.text
 
 
 def test_every_schedule_has_a_name_and_a_next_time() -> None:

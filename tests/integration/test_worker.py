@@ -349,3 +349,22 @@ def test_the_jobs_of_living_workers_are_left_alone(database: Database) -> None:
     die_over_it(database)
     assert sweep(database, dead_after=3600.0) == 0
     assert statuses(database) == ["doing"]
+
+
+def test_a_worker_that_cannot_say_what_it_serves_beats_on(database: Database) -> None:
+    """Else nobody would sweep up after the dead, and it would be taken for dead itself."""
+    asked = 0
+
+    def serving() -> Serving:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise OSError("the bundle is being replaced")
+        return Serving("abc", "int8")
+
+    def beating() -> bool:
+        with database.session() as session:
+            return bool(beats.fresh(session, within=timedelta(minutes=1)))
+
+    with working(database, {}, serving=serving):
+        eventually(beating)
