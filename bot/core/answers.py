@@ -6,9 +6,10 @@ Refuses to call anybody by `@`, and to let a label's name be more than a name.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from bot.core.types import Action
 
@@ -140,10 +141,17 @@ def suggestion_comment(
     return "\n".join([intro, "", *lines])
 
 
-def ticked_boxes(body: str, labels: Iterable[str]) -> tuple[list[str], bool]:
-    """(those of `labels` whose box is ticked, whether "none of these" is)."""
+def ticked_boxes(
+    body: str, labels: Iterable[str], *, former: Mapping[str, str] = MappingProxyType({})
+) -> tuple[list[str], bool]:
+    """(those of `labels` whose box is ticked, whether "none of these" is). `former`: names that labels had
+    when the comment was written -> their names now."""
     ticked = [line[5:].strip() for line in body.splitlines() if line[:6].lower() == "- [x] "]
-    chosen = [label for label in labels if any(one.startswith(code(label)) for one in ticked)]
+    names = {
+        label: (code(label), *(code(old) for old, now in former.items() if now == label))
+        for label in labels
+    }
+    chosen = [label for label, told in names.items() if any(one.startswith(told) for one in ticked)]
     return chosen, NONE_OF_THESE in ticked
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from bot.core.provenance import weight_of
+from bot.core.provenance import GHOST, weight_of
 from bot.core.types import LabelEvent
 
 Kind = Literal["removal", "addition", "swap"]
@@ -132,6 +132,8 @@ def _no_evidence(case: Case, event: LabelEvent) -> str:
             return "another bot's doing"
         case "form":
             return "it came with the issue, from its form or template"
+        case "human" if event.actor == GHOST:
+            return "by an account that is gone: nobody knows who looked"
         case "human" if event in case.bulk:
             return "part of a mass relabel: nobody looked at each issue"
         case "human" if case.silent:
@@ -152,11 +154,11 @@ def _why_no_addition(latest: Act) -> str:
 
 def _why_no_removal(acts: Sequence[Act], before: Sequence[LabelEvent]) -> str:
     setters = [event for event in before if event.added]
-    if setters and setters[-1].actor_kind != "us":
-        return f"{setters[-1].actor} had set it, not we"
+    if setters:  # who set it last counts, whatever we know of our own write
+        ours = setters[-1].actor_kind == "us"
+        return "" if ours else f"{setters[-1].actor} had set it, not we"
     did = {act.did for act in acts}
-    dismissed = "suggested" in did and not setters
-    return "" if dismissed or "applied" in did else "we had not set it"
+    return "" if did & {"suggested", "applied"} else "we had not set it"
 
 
 def _correction(case: Case, event: LabelEvent) -> Correction:

@@ -20,6 +20,11 @@ by hand stays evidence, for whoever picks five out of a list has read five title
 does not matter (a rename by script takes one off and puts another on), several changes of one issue
 count once (its label menu sends them together)."""
 
+GHOST = "ghost"
+"""The login that GitHub shows for a deleted account, and ours for whoever it does not name. Behind it may
+be a maintainer who left, but also a bot, or ourselves under a former name: it is no evidence. What it took
+off does not come back all the same."""
+
 MAINTAINER = 1.0
 AUTHOR = 0.5
 STANDING = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
@@ -60,18 +65,20 @@ def _runs(theirs: list[IssueEvent]) -> Iterator[IssueEvent]:
 def discount_bulk(
     events: Mapping[int, Sequence[LabelEvent]],
 ) -> dict[int, list[LabelEvent]]:
-    """The events of each issue of a repository, mass relabels marked as what they are: a machine's work.
+    """The events of each issue of a repository; those of people behind which no judgement is known to
+    stand (mass relabels, deleted accounts) are marked like a machine's work.
 
     What we may write is not asked here: a label that a person took off ten issues at once must not
     come back on any of them.
     """
     bulk = in_bulk((issue_id, event) for issue_id, told in events.items() for event in told)
+
+    def counted(issue_id: int, event: LabelEvent) -> LabelEvent:
+        doubtful = (issue_id, event) in bulk or (event.actor, event.actor_kind) == (GHOST, "human")
+        return replace(event, actor_kind="bot") if doubtful else event
+
     return {
-        issue_id: [
-            replace(event, actor_kind="bot") if (issue_id, event) in bulk else event
-            for event in told
-        ]
-        for issue_id, told in events.items()
+        issue_id: [counted(issue_id, event) for event in told] for issue_id, told in events.items()
     }
 
 

@@ -49,6 +49,8 @@ class Issue:
     locked: bool
     is_pull_request: bool
     github_id: int
+    updated_at: datetime | None = None
+    """When GitHub changed it last; what it tells of an issue comes in any order."""
 
 
 @dataclass(frozen=True, slots=True)

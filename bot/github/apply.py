@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.core.types import Issue, LabelEvent, RepositoryLabel
 from bot.errors import Ignore
@@ -51,7 +52,7 @@ def apply_labels(
     *,
     known_ids: Mapping[str, int],
     objection: Callable[[str, Issue], str] = lambda _label, _issue: "",
-    on_behalf: bool = False,
+    asked_at: datetime | None = None,
     before_write: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Add labels to an issue. Running it twice does no more than once.
@@ -60,7 +61,7 @@ def apply_labels(
         wanted: names, in any case; the repository's own spelling is written.
         known_ids: name -> GitHub id of every label that the repository is known to have.
         objection: why a label must not be set on the issue as it is now; "" where it may.
-        on_behalf: a person asked for these very labels, and theirs is the last word.
+        asked_at: when a person asked for these very labels; theirs goes over every word before it.
         before_write: called right before labels are written, to wait for a turn.
 
     Raises:
@@ -73,7 +74,7 @@ def apply_labels(
     open_ = [name for name in absent if name not in dict(against)]
     existing, skipped = _existing(client, full_name, open_, known_ids=known_ids)
     events = client.issue_events(full_name, number, issue=issue)
-    allowed, refused = (existing, ()) if on_behalf else _not_removed(existing, events)
+    allowed, refused = _not_removed(existing, events, asked_at=asked_at)
     if allowed:
         before_write()
     added, recreated, missing = _write(client, full_name, number, allowed)
@@ -92,13 +93,13 @@ def remove_labels(
     number: int,
     unwanted: Collection[str],
     *,
-    on_behalf: bool = False,
+    asked_at: datetime | None = None,
     before_write: Callable[[], None] = lambda: None,
 ) -> Removed:
     """Take labels off an issue, but only those that we put there last.
 
-    `on_behalf`: a person asked for it; then others' labels go as well. `before_write`: called right
-    before each write.
+    `asked_at`: when a person asked for it; then others' labels go as well, but for those that people set
+    since. `before_write`: called right before each write.
 
     Raises: as `apply_labels`.
     """
@@ -108,16 +109,24 @@ def remove_labels(
     removed: list[str] = []
     skipped: list[tuple[str, str]] = []
     for name in present:
-        event = last.get(name.casefold())
-        ours = event is not None and event.actor_kind == "us"
-        if not (ours or on_behalf):
-            skipped.append((name, "somebody else put it there"))
+        if why := _why_it_stays(last.get(name.casefold()), asked_at=asked_at):
+            skipped.append((name, why))
             continue
         before_write()
         if client.remove_label(full_name, number, name):
             removed.append(name)
     gone = [name for name in present if name not in removed and name not in dict(skipped)]
     return Removed(tuple(removed), (*absent, *gone), tuple(skipped))
+
+
+def _why_it_stays(event: LabelEvent | None, *, asked_at: datetime | None) -> str:
+    """Why a label with that last event must not be taken off; "" where it may."""
+    if event is not None and event.actor_kind == "us":
+        return ""
+    if asked_at is None:
+        return "somebody else put it there"
+    since = event is not None and event.actor_kind == "human" and event.at > asked_at
+    return "somebody set it since" if since else ""
 
 
 def last_events(events: Iterable[LabelEvent]) -> dict[str, LabelEvent]:
@@ -166,14 +175,20 @@ def _existing(
 
 
 def _not_removed(
-    labels: Iterable[RepositoryLabel], events: Iterable[LabelEvent]
+    labels: Iterable[RepositoryLabel], events: Iterable[LabelEvent], *, asked_at: datetime | None
 ) -> tuple[list[RepositoryLabel], Reasons]:
-    """Drops what a human took off this issue, whoever touched it since."""
+    """Drops what a human took off this issue, whoever touched it since; where a person asked for the
+    labels, what was taken off since."""
     human = last_events(event for event in events if event.actor_kind in ("human", "form"))
-    removed = {key for key, event in human.items() if not event.added}
+    removed = {
+        key
+        for key, event in human.items()
+        if not event.added and (asked_at is None or event.at > asked_at)
+    }
     kept = [label for label in labels if label.name.casefold() not in removed]
     gone = [label for label in labels if label.name.casefold() in removed]
-    return kept, tuple((label.name, "a human removed it from this issue") for label in gone)
+    why = "a human removed it from this issue" if asked_at is None else "somebody took it off since"
+    return kept, tuple((label.name, why) for label in gone)
 
 
 def _write(

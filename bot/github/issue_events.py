@@ -71,12 +71,14 @@ def _issue_label(payload: Payload, given: Given) -> Event:
 
 
 def _comment(payload: Payload, given: Given) -> Event:
+    at = "updated_at" if dig(payload, "comment.updated_at") else "created_at"
     kind = CommentEdited if payload["action"] == "edited" else CommentCreated
     return kind(
         **_in_issue(payload, given),
         author=actor_from(dig(payload, "comment.user")).login,
         url=may(payload, "comment.html_url", str, ""),
         comment_id=need(payload, "comment.id", int),
+        at=need_time(payload, f"comment.{at}"),
         body=may(payload, "comment.body", str, ""),
         author_association=may(payload, "comment.author_association", str, "NONE"),
     )

@@ -111,6 +111,8 @@ class _OfComment(OfIssue):
     url: str
     """Its page."""
     comment_id: int
+    at: datetime
+    """When it was written, or edited last."""
     body: str = field(repr=False)
     author_association: str
 

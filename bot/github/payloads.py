@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from bot.core.provenance import GHOST
 from bot.core.types import ActorKind, Issue, LabelEvent, RepositoryLabel
 from bot.errors import GiveUp
 
 T = TypeVar("T")
-
-GHOST = "ghost"
-"""The login GitHub shows for a deleted account."""
 
 AT_CREATION = timedelta(seconds=1)
 """Labels that an issue form or template sets carry the issue's own second."""
@@ -140,6 +138,7 @@ def issue_from(raw: object, *, of: str = "issue") -> Issue:
         locked=may(raw, "locked", bool, False),
         is_pull_request=dig(raw, "pull_request") is not None,
         github_id=need(raw, "id", int, of=of),
+        updated_at=need_time(raw, "updated_at", of=of) if dig(raw, "updated_at") else None,
     )
 
 

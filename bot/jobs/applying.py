@@ -23,6 +23,7 @@ from bot.github.client import InstallationClient
 from bot.github.suggestions import Suggestion
 from bot.jobs import queue
 from bot.jobs.context import Context
+from bot.jobs.learning.taught import record_events
 from bot.jobs.served import served
 from bot.jobs.suggesting import Suggesting, suggest
 from bot.jobs.turn import EARLY, NotYet, Turn
@@ -160,7 +161,8 @@ class _Writing:
         """Effects whose end is not stored yet."""
 
     def write(self, pending: Sequence[Planned]) -> list[str]:
-        """Write what was planned; the labels that are on the issue now.
+        """Write what was planned; the labels that are on the issue now. In a dry run nothing is written
+        at all, not even what would undo an earlier write.
 
         Raises:
             NotYet: our turn is far off. Ignore, GiveUp: nothing more will be written.
@@ -168,6 +170,9 @@ class _Writing:
         adds = [planned for planned in pending if planned.kind == "add"]
         suggests = [planned for planned in pending if planned.kind == "suggest"]
         self._open = {planned.effect_id for planned in pending}
+        if self._place.rules.mode == "dry-run":
+            self._finish(dict.fromkeys(self._open, ("skipped", "the rules say dry-run now")))
+            return []
         try:
             done = self._add(adds) if adds else []
             if suggests:
@@ -235,8 +240,8 @@ class _Writing:
             return "the issue is locked"
         if not teaches(issue.state):
             return f"the issue is {issue.state}"
-        if rules.mode == "dry-run" or (rules.mode == "suggest" and kind == "add"):
-            return f"the rules say {rules.mode} now"
+        if rules.mode == "suggest" and kind == "add":
+            return "the rules say suggest now"
         return objection(
             label,
             rules=rules,
@@ -254,10 +259,11 @@ class _Writing:
         if applied.already:
             events = self._client.issue_events(self._place.full_name, self._place.number)
         with self._context.database.session() as session:
-            label_events.record(session, self._place.issue_id, events, source="effect")
+            told = {self._place.issue_id: events}
+            record_events(session, self._place.repository_id, told, source="effect")
         last = last_events(events)
-        told = {name.casefold(): last.get(name.casefold()) for name in applied.already}
-        return {name: e.actor for name, e in told.items() if e and e.actor_kind != "us"}
+        there = {name.casefold(): last.get(name.casefold()) for name in applied.already}
+        return {name: e.actor for name, e in there.items() if e and e.actor_kind != "us"}
 
     def _finish(self, outcomes: Mapping[int, Outcome]) -> None:
         self._open -= outcomes.keys()

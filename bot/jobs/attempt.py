@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import GiveUp, Ignore, RetryLater, UserError
 from bot.jobs.queue import FAILURES, Job, park
-from bot.store import deliveries
+from bot.store import deliveries, effects
 from bot.store.engine import Database
 
 MAX_FAILURES = 5
@@ -42,20 +42,20 @@ def attempt(database: Database, function: Callable[..., None], job: Job, *, job_
         function(**args)
     except Ignore as reason:
         logger.info("%s: nothing to do: %s", name, reason)
-        _finish_delivery(database, args, status="ignored", outcome=str(reason))
+        _end(database, args, status="ignored", outcome=str(reason))
     except RetryLater as reason:
         logger.info("%s: again in %.1f s: %s", name, reason.after, reason)
         _park(database, job, after=reason.after, key=f"again/{job_id}")
     except (GiveUp, UserError) as reason:
         logger.error("%s: given up: %s", name, reason)
-        _finish_delivery(database, args, status="failed", outcome=str(reason))
+        _end(database, args, status="failed", outcome=str(reason))
         raise
     except Exception as error:
         failures += 1
         kind = type(error).__name__
         if failures >= MAX_FAILURES:
             logger.error("%s: failed %d times, last by %s", name, failures, kind)
-            _finish_delivery(database, args, status="failed", outcome=f"{kind} {failures} times")
+            _end(database, args, status="failed", outcome=f"{kind} {failures} times")
             raise
         pause = backoff(failures)
         logger.warning("%s: failure %d, again in %.0f s", name, failures, pause, exc_info=True)
@@ -76,15 +76,24 @@ def _park(database: Database, job: Job, *, after: float, key: str) -> None:
         raise Unsettled(job.task) from error
 
 
-def _finish_delivery(
+def _end(
     database: Database, args: dict[str, Any], *, status: deliveries.Status, outcome: str
 ) -> None:
-    """Where the job is about a delivery, let the delivery say how it ended."""
-    delivery_id = args.get("delivery_id")
-    if not isinstance(delivery_id, int):
+    """Let the delivery that the job is about say how it ended; what is still to be done because of it, or
+    was all that the job had to do (`issue_id`), ends with it."""
+    delivery_id, issue_id = args.get("delivery_id"), args.get("issue_id")
+    if delivery_id is None and issue_id is None:
         return
     try:
         with database.session() as session:
-            deliveries.finish(session, delivery_id, status=status, outcome=outcome)
+            if delivery_id is not None:
+                deliveries.finish(session, delivery_id, status=status, outcome=outcome)
+            effects.end_waiting(
+                session,
+                status="failed" if status == "failed" else "skipped",
+                detail=outcome,
+                issue_id=issue_id,
+                delivery_id=delivery_id,
+            )
     except SQLAlchemyError as error:
-        raise Unsettled(f"delivery {delivery_id}") from error
+        raise Unsettled(f"delivery {delivery_id}, issue {issue_id}") from error

@@ -19,6 +19,14 @@ from bot.store import answers, label_events, labels, silence
 from bot.store.label_events import ON_BEHALF
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Who asked, and when: what other people did since goes over it."""
+
+    actor: str
+    at: datetime
+
+
 @dataclass(frozen=True)
 class Scene:
     """An issue on which somebody asks something of us; `turn` is taken before each write."""
@@ -37,7 +45,7 @@ class Scene:
             return labels.known_ids(session, self.repository_id)
 
 
-def put_on(scene: Scene, names: Collection[str], *, actor: str) -> Reasons:
+def put_on(scene: Scene, names: Collection[str], *, word: Word) -> Reasons:
     """Set labels; (label, why not) of those that could not be set. Twice is once."""
     applied = apply_labels(
         scene.context.client(scene.installation_id),
@@ -45,24 +53,26 @@ def put_on(scene: Scene, names: Collection[str], *, actor: str) -> Reasons:
         scene.number,
         names,
         known_ids=scene.known_labels(),
-        on_behalf=True,
+        asked_at=word.at,
         before_write=scene.turn,
     )
-    _remember(scene, (*applied.added, *applied.already), added=True, actor=actor)
+    _remember(scene, (*applied.added, *applied.already), added=True, actor=word.actor)
     return _failures(applied)
 
 
-def take_off(scene: Scene, names: Collection[str], *, actor: str) -> None:
-    """Take labels off. That one is not there now is a word against it all the same."""
-    remove_labels(
+def take_off(scene: Scene, names: Collection[str], *, word: Word) -> Reasons:
+    """Take labels off; (label, why not) of those that stay. That one is not there now is a word against
+    it all the same."""
+    done = remove_labels(
         scene.context.client(scene.installation_id),
         scene.full_name,
         scene.number,
         names,
-        on_behalf=True,
+        asked_at=word.at,
         before_write=scene.turn,
     )
-    _remember(scene, names, added=False, actor=actor)
+    _remember(scene, (*done.removed, *done.absent), added=False, actor=word.actor)
+    return done.skipped
 
 
 def speak_against(scene: Scene, names: Collection[str], *, actor: str) -> None:

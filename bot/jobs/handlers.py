@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from bot.core.types import RepositoryLabel
 from bot.errors import Ignore
 from bot.github import events
 from bot.github.occurrences import OfIssue
@@ -169,6 +170,8 @@ def _label_definition(context: Context, event: events.LabelDefinitionChanged) ->
     repository_id, label = event.repository.id, event.label
     if event.action == "created" and event.sender.is_us:
         raise Ignore(f"label {label.name} came back by a write of ours, which undoes it")
+    if event.action != "deleted":
+        label = _label_now(context, event)
     with context.database.session() as session:
         served(session, repository_id)
         if event.action == "deleted":
@@ -177,6 +180,24 @@ def _label_definition(context: Context, event: events.LabelDefinitionChanged) ->
             labels.save(session, repository_id, label)
         request_learning(session, repository_id, reason=f"label {label.name} {event.action}")
     return f"label {label.name} {event.action}"
+
+
+def _label_now(context: Context, event: events.LabelDefinitionChanged) -> RepositoryLabel:
+    """As GitHub has it: these deliveries bear no time, and may come after newer ones.
+
+    Raises:
+        Ignore: it was renamed again or deleted since; the name that it had is remembered.
+    """
+    label = event.label
+    with context.database.session() as session:
+        row = served(session, event.repository.id)
+        full_name, installation_id = row.full_name, row.installation_id
+    now = context.client(installation_id).label(full_name, label.name)
+    if now is not None and now.github_id == label.github_id:
+        return now
+    with context.database.session() as session:
+        labels.once_named(session, event.repository.id, label.github_id, name=label.name)
+    raise Ignore(f"label {label.name} was renamed or deleted since")
 
 
 def _push(context: Context, event: events.Push) -> str:

@@ -15,12 +15,12 @@ from bot.errors import Ignore
 from bot.github.client import InstallationClient, Suggestion
 from bot.github.comments import hidden
 from bot.github.occurrences import CommentEdited
-from bot.jobs.behalf import Scene, put_on, speak_against
+from bot.jobs.behalf import Scene, Word, put_on, speak_against
 from bot.jobs.context import Context
 from bot.jobs.house_rules import current_rules
 from bot.jobs.served import served
 from bot.jobs.turn import NotYet, Turn
-from bot.store import answers, issues
+from bot.store import answers, issues, labels
 
 MARKER = "suggestions"
 
@@ -100,6 +100,7 @@ def boxes_ticked(context: Context, event: CommentEdited) -> str:
         asked = answers.ask(session, issue_id, comment_id=event.comment_id, actor=us.login)
         turn_at = asked.turn_at.timestamp() if asked.turn_at else None
         waiting = [one.label for one in answers.open_suggestions(session, issue_id, "comment")]
+        former = labels.former_names(session, repository.id)
     scene = Scene(
         context=context,
         repository_id=repository.id,
@@ -109,10 +110,11 @@ def boxes_ticked(context: Context, event: CommentEdited) -> str:
         issue_id=issue_id,
         turn=Turn(context, repository.installation_id, moment=turn_at),
     )
-    ticked, none = texts.ticked_boxes(event.body, waiting)
+    ticked, none = texts.ticked_boxes(event.body, waiting, former=former)
     _check(scene, event, anything=bool(ticked or (none and waiting)))
     try:
-        return _answer(scene, ticked, waiting if none else [], actor=event.sender.login)
+        word = Word(event.sender.login, event.at)
+        return _answer(scene, ticked, waiting if none else [], word=word)
     except NotYet:
         moment = scene.turn.moment
         with context.database.session() as session:
@@ -131,12 +133,12 @@ def _check(scene: Scene, event: CommentEdited, *, anything: bool) -> None:
         raise Ignore(f"{event.sender.login} may not tick boxes here")
 
 
-def _answer(scene: Scene, ticked: Sequence[str], refused: Sequence[str], *, actor: str) -> str:
+def _answer(scene: Scene, ticked: Sequence[str], refused: Sequence[str], *, word: Word) -> str:
     rest = [label for label in refused if label not in ticked]
-    skipped = put_on(scene, ticked, actor=actor) if ticked else ()
-    if skipped:  # a label that is gone: nobody can approve it any more
+    skipped = put_on(scene, ticked, word=word) if ticked else ()
+    if skipped:  # a label that is gone, or that was taken off since: nobody can approve it any more
         with scene.context.database.session() as session:
             answers.void(session, scene.issue_id, [label for label, _ in skipped])
     if rest:
-        speak_against(scene, rest, actor=actor)
-    return f"{len(ticked)} suggestions approved and {len(rest)} dismissed by {actor}"
+        speak_against(scene, rest, actor=word.actor)
+    return f"{len(ticked)} suggestions approved and {len(rest)} dismissed by {word.actor}"

@@ -7,6 +7,7 @@ its tenth issue changes what yesterday's events mean.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, and_, case, exists, or_, select, text
 from sqlalchemy.orm import Session
@@ -208,17 +209,31 @@ def _with_dismissals(
 
 
 def _around(
-    session: Session, repository_id: int, events: Sequence[types.LabelEvent]
+    session: Session,
+    repository_id: int,
+    events: Sequence[types.LabelEvent],
+    *,
+    within: timedelta = WITHIN,
 ) -> list[tuple[int, types.LabelEvent]]:
     """What the same people did anywhere in the repository shortly before and after these events."""
     near = [
         and_(
             LabelEvent.actor == event.actor,
-            LabelEvent.at.between(event.at - WITHIN, event.at + WITHIN),
+            LabelEvent.at.between(event.at - within, event.at + within),
         )
         for event in events
     ]
     return label_events.among(session, repository_id, or_(*near)) if near else []
+
+
+def made_bulk(
+    session: Session, repository_id: int, events: Mapping[int, Sequence[types.LabelEvent]]
+) -> set[int]:
+    """Issues whose events become part of a mass relabel through these (issue id -> events)."""
+    new = [(issue_id, e) for issue_id, told in events.items() for e in told]
+    human = [event for _, event in new if event.actor_kind == "human"]
+    near = _around(session, repository_id, human, within=2 * WITHIN)
+    return {issue_id for issue_id, _ in in_bulk([*near, *new]) - in_bulk(near)}
 
 
 def _exclusive(session: Session, repository_id: int) -> Groups:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from bot.store.tables import Effect
+from bot.store.tables import Decision, Effect
 
 Kind = Literal["add", "remove", "suggest", "comment"]
 Status = Literal["done", "failed", "skipped"]
@@ -43,10 +43,28 @@ def plan(
 
 def supersede(session: Session, issue_id: int) -> None:
     """What waits to be done on an issue was decided again: it will not be done."""
+    end_waiting(session, status="skipped", detail=SUPERSEDED, issue_id=issue_id)
+
+
+def end_waiting(
+    session: Session,
+    *,
+    status: Status,
+    detail: str,
+    issue_id: int | None = None,
+    delivery_id: int | None = None,
+) -> None:
+    """What waits to be done on an issue, or because of a delivery, will not be done."""
+    which: list[ColumnElement[bool]] = []
+    if issue_id is not None:
+        which.append(Effect.issue_id == issue_id)
+    if delivery_id is not None:
+        planned = select(Decision.id).where(Decision.delivery_id == delivery_id)
+        which.append(Effect.decision_id.in_(planned))
     session.execute(
         update(Effect)
-        .where(Effect.issue_id == issue_id, Effect.status == "pending")
-        .values(status="skipped", detail=SUPERSEDED, done_at=func.clock_timestamp())
+        .where(Effect.status == "pending", or_(false(), *which))
+        .values(status=status, detail=detail, done_at=func.clock_timestamp())
     )
 
 

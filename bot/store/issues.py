@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, select
+from sqlalchemy import ColumnElement, case, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from bot.core import types
-from bot.store.tables import Issue
+from bot.store.tables import Issue, Vector
 
 _ALWAYS_FRESH = (
     "author_association",
@@ -46,12 +46,13 @@ class StoredIssue:
 
 
 def upsert(session: Session, repository_id: int, issue: types.Issue, *, as_filed: bool) -> int:
-    """Store what GitHub says of an issue. Text as filed is never overwritten, not even by itself;
-    what has left stays gone.
+    """Store what GitHub says of an issue. Text as filed is never overwritten, not even by itself; nor is
+    anything by what GitHub said before; what has left stays gone.
 
     Returns:
         The id of the issue in the store.
     """
+    _forget_vectors(session, repository_id, issue)
     statement = insert(Issue).values(
         repository_id=repository_id,
         number=issue.number,
@@ -67,22 +68,39 @@ def upsert(session: Session, repository_id: int, issue: types.Issue, *, as_filed
         is_pull_request=issue.is_pull_request,
         created_at=issue.created_at,
         closed_at=issue.closed_at,
+        updated_at=issue.updated_at,
         labels=sorted(issue.labels),
     )
     new = statement.excluded
-    gone = Issue.state.in_(_FOR_GOOD)
+    late = new.updated_at < Issue.updated_at
+    gone = or_(Issue.state.in_(_FOR_GOOD), late)
+    fixed = or_(Issue.as_filed, ~new.as_filed & late)
     fresh = {name: case((gone, Issue.__table__.c[name]), else_=new[name]) for name in _ALWAYS_FRESH}
     text = {
-        name: case((Issue.as_filed, Issue.__table__.c[name]), else_=new[name])
-        for name in ("title", "body")
+        name: case((fixed, Issue.__table__.c[name]), else_=new[name]) for name in ("title", "body")
+    }
+    known = {
+        "as_filed": Issue.as_filed | new.as_filed,
+        "updated_at": func.greatest(Issue.updated_at, new.updated_at),
     }
     returned = session.execute(
         statement.on_conflict_do_update(
             index_elements=["repository_id", "number"],
-            set_={**fresh, **text, "as_filed": Issue.as_filed | new.as_filed},
+            set_={**fresh, **text, **known},
         ).returning(Issue.id)
     )
     return returned.scalar_one()
+
+
+def _forget_vectors(session: Session, repository_id: int, issue: types.Issue) -> None:
+    """Of a text that gives way to another one; without a vector it is embedded anew."""
+    changed = select(Issue.id).where(
+        Issue.repository_id == repository_id,
+        Issue.number == issue.number,
+        ~Issue.as_filed,
+        or_(Issue.title != issue.title, Issue.body != issue.body),
+    )
+    session.execute(delete(Vector).where(Vector.issue_id.in_(changed)))
 
 
 def get(session: Session, issue_id: int) -> StoredIssue | None:

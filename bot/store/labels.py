@@ -75,6 +75,14 @@ def save(session: Session, repository_id: int, label: RepositoryLabel) -> None:
     _carry_renames(session, repository_id, {label.github_id: label.name})
 
 
+def once_named(session: Session, repository_id: int, github_id: int, *, name: str) -> None:
+    """Remember a name that a label had for a while, whatever it is called now."""
+    found = select(Label).where(Label.repository_id == repository_id, Label.github_id == github_id)
+    row = session.scalars(found).one_or_none()
+    if row is not None and name not in (row.name, *row.former_names):
+        row.former_names = [*row.former_names, name]
+
+
 def active(session: Session, repository_id: int) -> list[RepositoryLabel]:
     """Labels that exist now, by name."""
     return [

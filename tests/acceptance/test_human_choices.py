@@ -72,6 +72,45 @@ def test_a_job_that_runs_twice_brings_no_removed_label_back(
     assert repo.our_events(refused) == [("labeled", "bug")]
 
 
+def test_a_command_to_decide_again_brings_no_removed_label_back(
+    repo: Repo, refused: int, stack: Stack
+) -> None:
+    stack.sandbox.set_role(repo.full_name, "tina", "triage")
+    stack.sandbox.comment(repo.full_name, refused, "/relabel", actor="tina")
+    stack.settle()
+    assert repo.labels(refused) == {}
+    decision = repo.decided(refused)["bug"]
+    assert (decision.action, decision.reason) == ("abstain", "a human removed it from this issue")
+
+
+@pytest.mark.parametrize("happening", ["lock", "spam", "transfer and back"])
+def test_wherever_it_goes_no_removed_label_comes_back(
+    repo: Repo, refused: int, stack: Stack, happening: str
+) -> None:
+    sandbox, name, number = stack.sandbox, repo.full_name, refused
+    match happening:
+        case "lock":
+            sandbox.lock_issue(name, number, reason="resolved")
+            sandbox.lock_issue(name, number, on=False)
+        case "spam":
+            sandbox.lock_issue(name, number, reason="spam")
+            sandbox.close_issue(name, number, reason="not_planned")
+            stack.settle()
+            sandbox.lock_issue(name, number, on=False)
+            sandbox.reopen_issue(name, number)
+        case "transfer and back":
+            away = stack.repository(rules=EDITS)
+            sandbox.change_repositories(repo.installation_id, add=[])
+            there = sandbox.transfer_issue(name, number, away.full_name)
+            stack.settle()
+            number = sandbox.transfer_issue(away.full_name, there, name)
+    stack.settle()
+    sandbox.edit_issue(name, number, body="It crashes, again.")
+    stack.settle()
+    assert repo.labels(number) == {}
+    assert repo.decided(number)["bug"].reason == "a human removed it from this issue"
+
+
 def test_learning_anew_brings_no_removed_label_back(repo: Repo, refused: int, stack: Stack) -> None:
     repo.write_rules(EDITS + "# read and learned again\n")
     stack.sandbox.edit_issue(repo.full_name, refused, body="Once more, it crashes.")

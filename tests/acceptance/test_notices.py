@@ -61,3 +61,13 @@ def test_a_comment_whose_answer_was_lost_is_not_posted_twice(stack: Stack) -> No
     stack.sandbox.faults.drop(method="POST", path="/comments$", after=True)
     number = repo.open()
     assert len(said(repo, number)) == 1
+
+
+def test_what_was_said_on_an_issue_that_is_gone_is_said_on_the_next(stack: Stack) -> None:
+    repo = stack.repository(rules=BROKEN)
+    first = repo.open()
+    assert len(said(repo, first)) == 1
+    stack.sandbox.delete_issue(repo.full_name, first)
+    repo.write_rules(WORSE)
+    (told,) = said(repo, repo.open())
+    assert "sugest" in told

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from bot.core.types import RepositoryLabel
 from bot.jobs.talk.dismissals import look_for_answers
-from bot.store import answers
+from bot.store import answers, labels
 from tests.acceptance.stack import EAGER, US, Repo, Stack
 
 RULES = "mode: suggest\n" + EAGER + "  feature: {threshold: 0.01}\n  question: {never: true}\n"
@@ -130,6 +133,39 @@ def test_a_command_answers_a_suggestion_too(boxes: Repo, stack: Stack) -> None:
     assert verdicts(boxes, number) == {"bug": ("approved", TINA), "feature": ("dismissed", TINA)}
 
 
+@pytest.mark.parametrize("what", ["`bug`", "none of these"])
+def test_a_renamed_label_can_be_answered_under_the_name_that_the_comment_says(
+    stack: Stack, what: str
+) -> None:
+    repo = open_repo(stack, BOXES)
+    number = repo.open()
+    stack.sandbox.edit_label(repo.full_name, "bug", new_name="defect")
+    stack.settle()
+    tick(repo, number, what)
+    approved = what == "`bug`"
+    assert set(repo.labels(number)) == ({"defect"} if approved else set())
+    assert verdicts(repo, number)["defect"] == ("approved" if approved else "dismissed", TINA)
+
+
+def test_a_name_that_another_label_has_taken_is_answered_for_neither(stack: Stack) -> None:
+    """Whoever ticks `bug` may mean either."""
+    repo = open_repo(stack, BOXES)
+    number = repo.open()
+    stack.sandbox.edit_label(repo.full_name, "bug", new_name="defect")
+    stack.sandbox.create_label(repo.full_name, "bug")
+    stack.settle()
+    tick(repo, number, "`bug`")
+    assert repo.labels(number) == {}
+
+
+def test_an_approval_brings_back_no_other_label_that_was_taken_off(boxes: Repo) -> None:
+    number = boxes.open()
+    boxes.label(number, "bug")
+    boxes.unlabel(number, "bug")
+    tick(boxes, number, "`feature`")
+    assert set(boxes.labels(number)) == {"feature"}
+
+
 @pytest.mark.parametrize("rules", [RULES, RULES + "suggestions: none\n"])
 def test_without_the_wish_there_is_no_comment(stack: Stack, rules: str) -> None:
     repo = open_repo(stack, rules)
@@ -183,6 +219,24 @@ def test_an_approval_is_one_word_however_often_it_is_told(native: Repo, stack: S
     assert verdicts(native, number)["bug"][0] == "approved"
     (told,) = native.label_events(number)
     assert (told.label, told.added, told.actor, told.actor_kind) == ("bug", True, TINA, "human")
+
+
+def test_a_dismissal_of_a_renamed_label_is_found(stack: Stack) -> None:
+    """Whether GitHub tells its suggestions under the old name or the new one, we do not rely on it."""
+    repo = open_repo(stack, BOXES, suggestions="on")
+    number = repo.open()
+    stack.sandbox.dismiss_suggestion(repo.full_name, number, "bug", actor=TINA)
+    with repo.stack.database.session() as session:
+        labels.save(session, repo.id, replace(label_of(repo, "bug"), name="defect"))
+    poll(stack)
+    assert verdicts(repo, number)["defect"][0] == "dismissed"
+    (told,) = repo.label_events(number)
+    assert (told.label, told.added) == ("defect", False)
+
+
+def label_of(repo: Repo, name: str) -> RepositoryLabel:
+    with repo.stack.database.session() as session:
+        return next(one for one in labels.active(session, repo.id) if one.name == name)
 
 
 def test_a_deleted_label_can_no_longer_be_answered(stack: Stack) -> None:

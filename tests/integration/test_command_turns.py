@@ -16,12 +16,12 @@ from tests.fixtures.sandbox import Receiver
 from tests.integration.down_the_road import Road, open_road
 from tests.integration.jobs_at_hand import REPO
 
-APART = 10.0
+APART = 60.0
 
 
 @pytest.fixture
 def road(context: Context, sandbox: SandboxServer) -> Road:
-    """Ann may triage; ten seconds lie between two writes, and somebody wrote just now."""
+    """Ann may triage; a minute lies between two writes, and somebody wrote just now."""
     road = open_road(context, sandbox)
     sandbox.set_role(REPO, "ann", "triage")
     with context.database.session() as session:

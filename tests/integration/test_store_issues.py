@@ -47,6 +47,23 @@ def test_edited_text_gives_way_to_newer_text_and_to_text_as_filed(
     assert (stored.title, stored.as_filed) == ("v1", True)
 
 
+def test_a_text_that_changes_leaves_its_vectors_behind(session: Session, repository: int) -> None:
+    """A vector of other words would be learned from for ever; without one it is computed."""
+    vector = np.ones(3, np.float32)
+    issue = issues.upsert(session, repository, an_issue(title="v2"), as_filed=False)
+    other = issues.upsert(session, repository, an_issue(2, title="v2"), as_filed=False)
+
+    def kept(title: str, *, as_filed: bool) -> set[int]:
+        vectors.save(session, [(issue, vector), (other, vector)], **KEY)
+        issues.upsert(session, repository, an_issue(title=title), as_filed=as_filed)
+        return set(vectors.load(session, [issue, other], **KEY))
+
+    assert kept("v2", as_filed=False) == {issue, other}
+    assert kept("v3", as_filed=False) == {other}
+    assert kept("v1", as_filed=True) == {other}
+    assert kept("v4", as_filed=False) == {issue, other}  # an edit does not change what was filed
+
+
 def test_text_that_postgres_refuses_is_stored_without_it(session: Session, repository: int) -> None:
     odd = an_issue(title="nul\x00 here", body="lone \ud800 surrogate")
     stored = issues.get(session, issues.upsert(session, repository, odd, as_filed=True))
@@ -218,3 +235,19 @@ def test_what_is_gone_stays_gone_whatever_is_told_late(
     assert issues.upsert(session, repository, an_issue(), as_filed=True) == id_
     found = issues.get(session, id_)
     assert (found.state, found.labels) == (state, frozenset())
+
+
+def test_what_waits_elsewhere_goes_on_waiting(
+    session: Session, repository: int, issue: int
+) -> None:
+    other = issues.upsert(session, repository, an_issue(2), as_filed=True)
+    for place in (issue, other):
+        decided = [Decision("bug", "apply", "", 0.9, 0.5)]
+        (decision,) = decisions.record(
+            session, place, decided, delivery_id=None, head_id=None, bundle="b"
+        )
+        effects.plan(session, place, kind="add", label="bug", decision_id=decision)
+    effects.end_waiting(session, status="failed", detail="x", delivery_id=1)
+    effects.supersede(session, issue)
+    ends = [(e.status, e.detail) for one in (issue, other) for e in effects.of_issue(session, one)]
+    assert ends == [("skipped", effects.SUPERSEDED), ("pending", "")]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.corrections import Act, Case, Correction, Derived, Did, derive
+from bot.core.provenance import GHOST
 from bot.core.types import ActorKind, LabelEvent
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,6 +59,18 @@ def test_our_label_taken_off_is_a_removal() -> None:
     found = read(OURS[0], [*OURS[1], event("bug", False, 60)])
     assert found.corrections == (Correction("removal", 7, "bug", None, "ann", 1.0, at(60)),)
     assert reasons(found) == ["our own doing"]
+
+
+def test_what_github_says_we_set_was_set_whatever_became_known_of_our_write() -> None:
+    """The answer to our write was lost, and by the next try somebody had taken the label off."""
+    found = read([act("bug", "withheld")], [*OURS[1], event("bug", False, 60)])
+    assert [one.kind for one in found.corrections] == ["removal"]
+
+
+def test_an_account_that_is_gone_corrects_nothing() -> None:
+    found = read(OURS[0], [*OURS[1], event("bug", False, 60, actor=GHOST)])
+    assert found.corrections == ()
+    assert reasons(found)[-1] == "by an account that is gone: nobody knows who looked"
 
 
 def test_a_label_where_we_said_nothing_is_an_addition() -> None:

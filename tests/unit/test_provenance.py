@@ -8,6 +8,7 @@ import pytest
 
 from bot.core.provenance import (
     AUTHOR,
+    GHOST,
     MAINTAINER,
     TOGETHER,
     WITHIN,
@@ -93,3 +94,8 @@ def test_mass_relabels_count_as_a_machines_work() -> None:
 )
 def test_maintainers_weigh_more_than_authors(actor: str, association: str, weight: float) -> None:
     assert weight_of(actor, author="ann", association=association) == weight
+
+
+def test_what_a_deleted_account_did_counts_like_a_machines_work() -> None:
+    told = {1: [event(0, actor=GHOST), event(60, "docs"), event(90, actor="x[bot]", by="bot")]}
+    assert [one.actor_kind for one in discount_bulk(told)[1]] == ["bot", "human", "bot"]

@@ -21,7 +21,7 @@ from bot.store import issues, label_events, labels, repositories
 def left(context: Context, event: OfIssue, *, state: str = "deleted") -> str:
     """An issue that left teaches nothing more: it keeps its text, and loses its labels. In a pause too,
     for nothing tells of it later."""
-    gone = replace(event.issue, state=state, labels=frozenset())
+    gone = replace(event.issue, state=state, labels=frozenset(), updated_at=None)
     with context.database.session() as session:
         known = repositories.get(session, event.repository.id)
         if known is None or known.status == "removed":

@@ -19,7 +19,7 @@ from bot.github.client import InstallationClient
 from bot.github.occurrences import CommentCreated
 from bot.github.payloads import RepositoryRef
 from bot.jobs import pipeline
-from bot.jobs.behalf import Scene, put_on, take_off
+from bot.jobs.behalf import Scene, Word, put_on, take_off
 from bot.jobs.context import Context
 from bot.jobs.house_rules import current_rules
 from bot.jobs.requests import request_onboarding
@@ -119,6 +119,10 @@ class _Desk:
         return self.event.sender.login
 
     @property
+    def word(self) -> Word:
+        return Word(self.actor, self.event.at)
+
+    @property
     def client(self) -> InstallationClient:
         return self.scene.context.client(self.scene.installation_id)
 
@@ -155,9 +159,10 @@ class _Desk:
         """Once per person, and on an issue once for all."""
         with self.scene.context.database.session() as session:
             before = answers.was_refused(session, self.scene.repository_id, self.actor)
-        if self.speaks and not before:
+        told = self.speaks and not before
+        if told:
             self._comment(texts.REFUSAL, marker=REFUSAL)
-        self._close("refused")
+        self._close("refused" if told else "done")
         return f"{self.actor} may not command here"
 
     def _reply(self, said: Sequence[str]) -> None:
@@ -216,9 +221,8 @@ class _Desk:
         if not self.writes:
             return SILENT
         if command.verb == "unlabel":
-            take_off(self.scene, found.values(), actor=self.actor)
-            return SILENT
-        return texts.not_done(put_on(self.scene, found.values(), actor=self.actor))
+            return texts.not_done(take_off(self.scene, found.values(), word=self.word))
+        return texts.not_done(put_on(self.scene, found.values(), word=self.word))
 
     def _met(self, names: Sequence[str]) -> dict[str, str]:
         """Labels that GitHub has and that we were not told of."""

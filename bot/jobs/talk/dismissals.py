@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from bot.core.provenance import GHOST
 from bot.core.types import LabelEvent
 from bot.errors import GiveUp, Ignore, RetryLater
 from bot.github.app import AppAuth
 from bot.github.suggestions import KnownSuggestion
 from bot.jobs.learning.taught import record_events
-from bot.store import answers, label_events
+from bot.store import answers, label_events, labels
 from bot.store.answers import Due, Open, Verdict
 from bot.store.engine import Database
 
@@ -50,7 +51,8 @@ class _Answered:
     @property
     def who(self) -> str:
         """GitHub tells no login here."""
-        return f"id:{self.known.resolved_by or 0}"
+        by = self.known.resolved_by
+        return GHOST if by is None else f"id:{by}"
 
     @property
     def event(self) -> LabelEvent:
@@ -83,7 +85,8 @@ def look_for_answers(database: Database, auth: AppAuth) -> str:
 
 def _store(session: Session, due: Due, told: Sequence[KnownSuggestion]) -> int:
     """Keep the answers, and what they say about labels. How many there were."""
-    latest = {one.label.casefold(): one for one in told}
+    former = labels.former_names(session, due.repository_id)
+    latest = {former.get(one.label, one.label).casefold(): one for one in told}
     answered = [
         _Answered(waiting, known, _VERDICTS[known.state])
         for waiting in answers.open_suggestions(session, due.issue_id, "native")

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from bot.core import answers as texts
 from bot.core.rules import parse_rules
+from bot.errors import Ignore
 from bot.github.limits import PermissionMissing
 from bot.jobs import queue
 from bot.jobs.context import Context
@@ -63,6 +64,10 @@ def tell_of_rules(
         )
     except NotYet:
         return _come_back(context, repository_id, number, turn)
+    except Ignore:  # the issue is gone, and what was said there with it: the next one is to hear it
+        with context.database.session() as session:
+            answers.save_notice(session, repository_id, number=place, error="")
+        raise
     with context.database.session() as session:
         answers.save_notice(session, repository_id, number=place, error=error)
     return "said that the rules are broken" if error else "said that the rules are mended"

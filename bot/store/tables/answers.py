@@ -12,7 +12,7 @@ from bot.store.tables.columns import now, one_of, row_id
 
 
 class Asked(Base):
-    """A comment with commands. open -> done | refused. `done` counts the commands that were carried out,
+    """A comment with commands. open -> done | refused (and told so). `done` counts the commands that were carried out,
     `said` keeps what there was to say of them, so that a job which runs again goes on from there."""
 
     __tablename__ = "asked"

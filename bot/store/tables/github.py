@@ -88,6 +88,7 @@ class Issue(Base):
     is_pull_request: Mapped[bool]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
     labels: Mapped[list[str]]
     silence: Mapped[float | None]
     silent: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -272,7 +273,16 @@ def test_a_person_who_asks_has_the_last_word(
     known = sandbox.labels(REPO)
     refused = apply_labels(client, REPO, number, ["bug"], known_ids=known)
     assert refused.added == ()
-    assert apply_labels(client, REPO, number, ["bug"], known_ids=known, on_behalf=True).added
+    assert apply_labels(
+        client,
+        REPO,
+        number,
+        ["bug"],
+        known_ids=known,
+        asked_at=datetime.now(UTC) + timedelta(seconds=1),
+    ).added
     sandbox.label(REPO, number, "docs", "ann")
     assert remove_labels(client, REPO, number, ["docs"]).removed == ()
-    assert remove_labels(client, REPO, number, ["docs"], on_behalf=True).removed == ("docs",)
+    assert remove_labels(
+        client, REPO, number, ["docs"], asked_at=datetime.now(UTC) + timedelta(seconds=1)
+    ).removed == ("docs",)

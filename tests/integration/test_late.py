@@ -1,0 +1,212 @@
+"""What is told late, twice or out of order: what happened since goes over it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+
+from bot.errors import Ignore
+from bot.github.events import CommentCreated, parse_event
+from bot.jobs.context import Context
+from bot.jobs.talk.commands import obey
+from bot.sandbox.server import SandboxServer
+from bot.store import issues, label_events, labels
+from tests.fixtures.sandbox import Receiver
+from tests.integration.down_the_road import Road, open_road
+from tests.integration.jobs_at_hand import REPO, Tell, handled, known, row, telling
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def tell(context: Context, sandbox: SandboxServer, receiver: Receiver) -> Tell:
+    return telling(context, sandbox, receiver)
+
+
+@pytest.fixture
+def repository_id(context: Context, sandbox: SandboxServer, tell: Tell) -> int:
+    """With its labels known."""
+    found = known(context, sandbox, tell)
+    with context.database.session() as session:
+        client = context.client(row(context, found).installation_id)
+        labels.sync(session, found, client.labels(REPO))
+    return found
+
+
+def names(context: Context, repository_id: int) -> list[str]:
+    with context.database.session() as session:
+        return [label.name for label in labels.active(session, repository_id)]
+
+
+# -- labels of the repository ---------------------------------------------------------------------------
+
+
+def label_bodies(sandbox: SandboxServer) -> list[bytes]:
+    assert sandbox.hooks.wait()
+    return [one.body for one in sandbox.deliveries if one.emission.event == "label"]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (1, 0, 0)])
+def test_of_two_renames_the_newer_stands(
+    context: Context, sandbox: SandboxServer, repository_id: int, order: tuple[int, ...]
+) -> None:
+    before = len(label_bodies(sandbox))
+    sandbox.edit_label(REPO, "bug", new_name="defect")
+    sandbox.edit_label(REPO, "defect", new_name="flaw")
+    renames = label_bodies(sandbox)[before:]
+    for place in order:
+        handled(context, "label", renames[place])
+    assert names(context, repository_id) == ["feature", "flaw"]
+    with context.database.session() as session:
+        former = labels.former_names(session, repository_id)
+    assert former == {"bug": "flaw", "defect": "flaw"}
+
+
+def test_a_deleted_label_is_not_brought_back_by_what_was_told_before(
+    context: Context, sandbox: SandboxServer, repository_id: int
+) -> None:
+    before = len(label_bodies(sandbox))
+    sandbox.edit_label(REPO, "bug", new_name="defect")
+    sandbox.create_label(REPO, "short")
+    sandbox.delete_label(REPO, "defect")
+    sandbox.delete_label(REPO, "short")
+    renamed, created, *deleted = label_bodies(sandbox)[before:]
+    for body in (*deleted, renamed, created):
+        handled(context, "label", body)
+    assert names(context, repository_id) == ["feature"]
+
+
+# -- issues ---------------------------------------------------------------------------------------------
+
+
+def tick(sandbox: SandboxServer) -> None:
+    """Whatever happens from now on happens in a second of its own."""
+    moments = count()
+    sandbox.state.clock = lambda: NOON + timedelta(seconds=next(moments))
+
+
+def stored(context: Context, repository_id: int, number: int) -> issues.StoredIssue:
+    with context.database.session() as session:
+        found = issues.by_number(session, repository_id, number)
+        assert found is not None
+        return found
+
+
+def test_how_an_issue_stands_is_what_was_told_last_by_github_not_by_us(
+    context: Context, sandbox: SandboxServer, repository_id: int
+) -> None:
+    """Its opening waits while the repository is learned, and is handled after all else."""
+    tick(sandbox)
+    sandbox.create_label(REPO, "spam")
+    number = sandbox.open_issue(REPO, title="Buy now")
+    sandbox.label(REPO, number, "spam")
+    sandbox.close_issue(REPO, number, reason="not_planned")
+    assert sandbox.hooks.wait()
+    told = {
+        one.emission.action: one.body
+        for one in sandbox.deliveries
+        if one.emission.event == "issues"
+    }
+    for action in ("closed", "labeled", "opened"):
+        handled(context, "issues", told[action])
+    found = stored(context, repository_id, number)
+    assert (found.state, found.labels) == ("spam", {"spam"})
+    assert found.closed_at is not None
+    assert (found.title, found.as_filed) == ("Buy now", True)
+
+
+def test_of_two_edits_the_newer_text_stands(
+    context: Context, sandbox: SandboxServer, repository_id: int
+) -> None:
+    tick(sandbox)
+    number = sandbox.open_issue(REPO, title="First")
+    sandbox.edit_issue(REPO, number, title="Second")
+    sandbox.edit_issue(REPO, number, title="Third")
+    assert sandbox.hooks.wait()
+    edits = [one.body for one in sandbox.deliveries if one.emission.action == "edited"]
+    for body in reversed(edits):
+        handled(context, "issues", body)
+    assert stored(context, repository_id, number).title == "Third"
+
+
+# -- what people asked for ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def road(context: Context, sandbox: SandboxServer) -> Road:
+    road = open_road(context, sandbox)
+    sandbox.set_role(REPO, "ann", "triage")
+    return road
+
+
+def said(sandbox: SandboxServer, receiver: Receiver, road: Road, body: str) -> CommentCreated:
+    """By Ann, an hour ago."""
+    sandbox.hook_url = receiver.url
+    clock = sandbox.state.clock
+    sandbox.state.clock = lambda: datetime.now(UTC) - timedelta(hours=1)
+    sandbox.comment(REPO, road.number, body, actor="ann")
+    sandbox.state.clock = clock
+    assert sandbox.hooks.wait()
+    event = parse_event("issue_comment", receiver.received[-1].body)
+    assert isinstance(event, CommentCreated)
+    return event
+
+
+def test_a_command_that_waited_brings_nothing_back_that_was_taken_off_since(
+    context: Context, sandbox: SandboxServer, receiver: Receiver, road: Road
+) -> None:
+    event = said(sandbox, receiver, road, "/label feature, bug")
+    sandbox.label(REPO, road.number, "feature", "ben")
+    sandbox.unlabel(REPO, road.number, "feature", "ben")
+    obey(context, event, delivery_id=road.delivery(1))
+    assert set(road.labels) == {"bug"}
+    with context.database.session() as session:
+        word = label_events.of_issue(session, road.issue_id)
+    assert not [one for one in word if one.label == "feature" and one.added and one.actor == "ann"]
+    (answer,) = sandbox.comments(REPO, road.number, author="labelwright[bot]")
+    assert "`feature`" in answer
+    assert "took it off since" in answer
+
+
+def test_a_command_that_waited_takes_nothing_off_that_was_set_since(
+    context: Context, sandbox: SandboxServer, receiver: Receiver, road: Road
+) -> None:
+    event = said(sandbox, receiver, road, "/unlabel feature")
+    sandbox.label(REPO, road.number, "feature", "ben")
+    obey(context, event, delivery_id=road.delivery(1))
+    assert set(road.labels) == {"feature"}
+    with context.database.session() as session:
+        assert label_events.removed_by_human(session, road.issue_id) == set()
+
+
+# -- refusals -------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_that_could_not_be_spoken_is_not_taken_for_told(
+    context: Context, sandbox: SandboxServer, receiver: Receiver, road: Road
+) -> None:
+    sandbox.set_role(REPO, "ann", "read")
+    told = said(sandbox, receiver, road, "/label feature")
+    locked = replace(told, issue=replace(told.issue, locked=True))
+    assert "may not command" in obey(context, locked, delivery_id=road.delivery(1))
+    assert sandbox.comments(REPO, road.number, author="labelwright[bot]") == []
+
+    obey(context, said(sandbox, receiver, road, "/label bug"), delivery_id=road.delivery(2))
+    assert len(sandbox.comments(REPO, road.number, author="labelwright[bot]")) == 1
+    with pytest.raises(Ignore):  # what was dealt with silently stays so
+        obey(context, told, delivery_id=road.delivery(3))
+
+
+def test_a_refusal_that_github_refused_is_spoken_the_next_time(
+    context: Context, sandbox: SandboxServer, receiver: Receiver, road: Road
+) -> None:
+    sandbox.set_role(REPO, "ann", "read")
+    told = said(sandbox, receiver, road, "/label feature")
+    sandbox.faults.answer(403, method="POST", path="/comments$", message="Blocked")
+    with pytest.raises(Exception, match="comment"):
+        obey(context, told, delivery_id=road.delivery(1))
+    obey(context, said(sandbox, receiver, road, "/label bug"), delivery_id=road.delivery(2))
+    assert len(sandbox.comments(REPO, road.number, author="labelwright[bot]")) == 1
