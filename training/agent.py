@@ -21,6 +21,7 @@ import httpx
 from bot.classify.bundle import file_sha256
 from bot.errors import LabelwrightError, UserError
 from training.launch import FitFailed, Launcher, OnProgress, Work
+from training.leftovers import clear_boxes
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +158,7 @@ def work_once(server: Server, launcher: Launcher, directory: Path) -> bool:
     if leased is None:
         return False
     work = Work(directory / f"run-{leased.run}")
+    clear_boxes(directory, but=work.directory)
     heart = _Heart(server, leased)
     log.info("run %d: fetching its snapshot", leased.run)
     try:

@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,17 +23,19 @@ from bot.classify.bundle import Backend, read_bundle
 from bot.errors import GiveUp, LabelwrightError, UserError
 from bot.store import runs
 from bot.store.engine import Database
-from bot.store.tables import Run
+from training.evidence import used_up
 from training.export import export_fit
 from training.fit.output import TWIN
 from training.judge.card import model_card, spent_on
+from training.judge.enough import too_little
 from training.judge.evaluate import evaluate
-from training.judge.gate import judge, past_run, record
+from training.judge.gate import USUAL, Terms, judge, past_run, record
 from training.judge.report import write_report
 from training.launch import FitFailed, Launcher, OnProgress, Work
+from training.leftovers import clear_begun, clear_run
 from training.recipe import Recipe
 from training.recipe_file import read_recipe, recipe_text
-from training.snapshot.cut import CutSettings, cut_store, seen_until
+from training.snapshot.cut import CutSettings, cut_store
 from training.snapshot.read import Snapshot, read_snapshot
 
 log = logging.getLogger(__name__)
@@ -62,10 +64,12 @@ class House:
     promote: Promote
     backend: Backend = "int8"
     threads: int = 1
+    terms: Terms = USUAL
 
 
 def begin(house: House, *, recipe: Recipe, reason: str) -> int:
-    """Cut the snapshot and put the run on record; its id.
+    """Cut the snapshot and put the run on record; its id. A snapshot that could not judge what is fitted on
+    it ends the run here, before anything is spent.
 
     Raises:
         UserError: there is nothing to learn from.
@@ -80,34 +84,23 @@ def begin(house: House, *, recipe: Recipe, reason: str) -> int:
                 session,
                 work.snapshot,
                 settling=house.settling,
-                settings=CutSettings(used=_used(runs.finished(session))),
+                settings=CutSettings(used=used_up(runs.finished(session), recipe)),
             )
-            return runs.create(
+            run_id = runs.create(
                 session,
                 reason=reason,
                 launcher=house.launcher,
                 directory=directory,
                 snapshot=snapshot.id,
             )
+            if why := too_little(snapshot, house.terms):
+                told = f"The champion stays, and nothing was fitted: {why}"
+                runs.finish(session, run_id, "kept", told)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
-
-
-def _used(judged: Sequence[Run]) -> dict[str, datetime]:
-    """Repository -> the newest issue that must not judge any more: what was tried has judged, and what
-    was promoted has learned. A challenger that was kept out takes what it saw with it, so that evidence
-    too little for one try gathers for the next."""
-    used: dict[str, datetime] = {}
-    for row in judged:
-        run, snapshot = past_run(row.report), Work(Path(row.directory)).snapshot
-        last = {name: window.last for name, window in run.windows.items() if run.tried}
-        if run.promoted and (snapshot / "manifest.json").is_file():
-            last |= seen_until([snapshot])
-        for name, at in last.items():
-            if at is not None:
-                used[name] = max(at, used.get(name, at))
-    return used
+    clear_begun(house.directory)
+    return run_id
 
 
 def go_on(house: House, run_id: int, *, on_progress: OnProgress) -> str:
@@ -154,8 +147,10 @@ def _go_on(house: House, run_id: int, on_progress: OnProgress) -> str:
         if row.status == "failed":
             runs.reopen(session, run_id)
         work = Work(Path(row.directory))
+        clear_run(work.directory, fitted=row.status == "fitted")
     try:
         _fit(house, run_id, work, on_progress)
+        clear_run(work.directory, fitted=True)
         return _decide(house, run_id, work, on_progress)
     except (Elsewhere, runs.LeaseLost):
         raise
@@ -236,7 +231,9 @@ def _decide(house: House, run_id: int, work: Work, on_progress: OnProgress) -> s
     case = evaluation.case(str(run_id))
     with house.database.session() as session:
         runs.lock_verdicts(session)
-        verdict = judge(case, [past_run(row.report) for row in runs.finished(session)])
+        verdict = judge(
+            case, [past_run(row.report) for row in runs.finished(session)], terms=house.terms
+        )
         # On record before anything follows from it: what was tried is spent, whatever fails now.
         runs.note_verdict(session, run_id, record(case, verdict))
     card = model_card(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -257,6 +258,24 @@ def test_the_next_promotion_ends_the_way_back_and_clears_away(
         assert {known[version] for version in heads.kept(session, there.repository_id)} == {new}
     there.demote()
     assert there.serving.bundle == new
+
+
+def test_copies_that_broke_off_are_cleared_away_and_the_bundle_of_the_settings_is_not(
+    there: Deployment, third_bundle: Path, old: str
+) -> None:
+    inside = there.place / old
+    shutil.copytree(there.old, inside)
+    there = replace(there, old=inside)
+    broken, arriving = there.place / f".{old}-died", there.place / f".{old}-lives"
+    for path in (broken, arriving):
+        path.mkdir()
+    os.utime(broken, (0, 0))
+    there.promote()
+    assert not broken.exists()
+    assert arriving.is_dir(), "somebody may be writing it"
+    there.work_off(*MOVING)
+    there.promote(third_bundle)
+    assert inside.is_dir(), "retired, but what serves if the database is begun anew"
 
 
 def test_the_last_head_of_the_bundle_before_is_never_pruned(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import threading
 import time
@@ -190,6 +191,21 @@ def test_a_fit_of_other_files_is_not_brought(server: Server, run: int, tmp_path:
 
     assert work_once(server, Writes(meanwhile), tmp_path / "box")
     assert (tmp_path / "run" / "fit" / "done.json").read_text() == "{}"
+
+
+def test_what_was_lost_long_ago_is_cleared_away(server: Server, run: int, tmp_path: Path) -> None:
+    box = tmp_path / "box"
+    for name, old in (("run-77", True), ("run-78", False), (f"run-{run}", True), ("mine", True)):
+        (box / name / "fit").mkdir(parents=True)
+        for path in (box / name / "fit", box / name):
+            os.utime(path, (0, 0) if old else None)
+    seen: list[str] = []
+
+    def meanwhile(work: Work, beat: OnProgress) -> None:
+        seen.extend(sorted(path.name for path in box.iterdir()))
+
+    assert work_once(server, Writes(meanwhile), box)
+    assert seen == sorted(["mine", "run-78", f"run-{run}"])
 
 
 @pytest.mark.parametrize("name", ["../escape", "/etc/escape", "a/../../escape"])

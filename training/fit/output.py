@@ -21,6 +21,7 @@ from bot.classify.bundle import file_sha256
 from bot.errors import UserError
 from training.fit.checkpoint import NotSaved, write_whole
 from training.network import Encoder
+from training.provenance import PROVENANCE, UNKNOWN, Provenance
 from training.recipe import Recipe
 from training.recipe_file import recipe_text
 
@@ -80,7 +81,14 @@ def check_identity(told: Mapping[str, str], identity: Identity, *, out: Path) ->
         )
 
 
-def write_encoder(encoder: Encoder, out: Path, *, base: Path, max_tokens: int) -> None:
+def write_encoder(
+    encoder: Encoder,
+    out: Path,
+    *,
+    base: Path,
+    max_tokens: int,
+    provenance: Provenance = UNKNOWN,
+) -> None:
     """Whole or not at all: written aside, then renamed. What `build_bundle` reads."""
     aside = out.with_name(f".{out.name}.unfinished")
     shutil.rmtree(aside, ignore_errors=True)
@@ -93,6 +101,7 @@ def write_encoder(encoder: Encoder, out: Path, *, base: Path, max_tokens: int) -
                 shutil.copy(base / name, aside / name)
         for name, content in _layout(encoder.dim, max_tokens).items():
             (aside / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        (aside / PROVENANCE).write_text(provenance.text(), encoding="utf-8")
         (aside / "README.md").write_text(_card(base), encoding="utf-8")
         shutil.rmtree(out, ignore_errors=True)
         aside.rename(out)

@@ -42,6 +42,7 @@ from training.lock import locked
 from training.lora import merge_low_rank
 from training.network import open_tokenizer
 from training.objectives.registry import make_terms
+from training.provenance import Provenance, learned, read_provenance
 from training.recipe import Recipe
 from training.recipe_file import recipe_text
 from training.snapshot.read import read_snapshot
@@ -69,7 +70,7 @@ def run(job: Job) -> None:
         Preempted: SIGTERM; the same command goes on.
     """
     began = time.time()
-    setting, snapshot = _prepare(job)
+    setting, snapshot, provenance = _prepare(job)
     identity = identify(job.recipe, snapshot=snapshot, base=setting.base)
     with ExitStack() as stack:
         distributed.first(lambda: stack.enter_context(locked(job.out)))
@@ -91,13 +92,18 @@ def run(job: Job) -> None:
         network = train_legs(setting, saver, saved)
         if distributed.rank() == 0:
             merge_low_rank(network.encoder)
-            out, limit = job.out / ENCODER, job.recipe.max_tokens
-            write_encoder(network.encoder, out, base=setting.base, max_tokens=limit)
+            write_encoder(
+                network.encoder,
+                job.out / ENCODER,
+                base=setting.base,
+                max_tokens=job.recipe.max_tokens,
+                provenance=provenance,
+            )
             write_done(job.out, identity, _facts(setting, snapshot, seconds=time.time() - began))
             (job.out / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _prepare(job: Job) -> tuple[Setting, str]:
+def _prepare(job: Job) -> tuple[Setting, str, Provenance]:
     recipe = job.recipe
     if recipe.engine != "contrastive":
         raise UserError(
@@ -106,6 +112,7 @@ def _prepare(job: Job) -> tuple[Setting, str]:
         )
     snapshot = read_snapshot(job.snapshot)
     base = locate(recipe.encoder) if recipe.encoder else find_base_weights()
+    provenance = learned(read_provenance(base), snapshot)
     lesson, tokenizer = make_lesson(snapshot), open_tokenizer(base)
     setting = Setting(
         recipe=recipe,
@@ -121,7 +128,7 @@ def _prepare(job: Job) -> tuple[Setting, str]:
             f"{job.snapshot} has no issue without labels, and the recipe {recipe.name!r} learns from "
             f"such by {', '.join(recipe.terms)}. Give its supervised twin (no terms), or more issues."
         )
-    return setting, snapshot.id
+    return setting, snapshot.id, provenance
 
 
 def _open_journal(job: Job, identity: Identity, saved: Tree | None, stack: ExitStack) -> Journal:

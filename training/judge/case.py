@@ -25,6 +25,15 @@ class Terms:
     least_of_repository: int = 50
     """Evaluation issues from which a repository is tested for having become worse."""
 
+    def too_few(self, known_issues: int, positives: int) -> str:
+        """Why so little evidence tells nothing; "" if it does."""
+        if known_issues >= self.least_issues and positives >= self.least_positives:
+            return ""
+        return (
+            f"{known_issues} evaluation issues with {positives} labels set by humans are too few to tell; "
+            f"{self.least_issues} and {self.least_positives} are asked for."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PastRun:

@@ -101,12 +101,7 @@ def _not_to_be_tried(case: Case, past: Sequence[PastRun], terms: Terms) -> str:
             f"the evaluation part of {repository} was used by run {run}, and judges only once. Cut the "
             "next snapshot after it (labelwright-train snapshot --after)."
         )
-    if case.known_issues < terms.least_issues or case.positives < terms.least_positives:
-        return (
-            f"{case.known_issues} evaluation issues with {case.positives} labels set by humans are too "
-            f"few to tell; {terms.least_issues} and {terms.least_positives} are asked for."
-        )
-    return ""
+    return terms.too_few(case.known_issues, case.positives)
 
 
 def _used(case: Case, past: Sequence[PastRun]) -> tuple[str, str] | None:

@@ -16,6 +16,7 @@ from bot.classify.bundle import Bundle
 from bot.classify.publish import publish, usable
 from bot.errors import UserError
 from bot.jobs.rollout.demotion import resume
+from bot.jobs.rollout.leftovers import is_old
 from bot.store import bundles
 from bot.store.engine import Database
 from bot.store.tables import Bundle as StoredBundle
@@ -57,7 +58,7 @@ def promote(
     with database.session() as session:
         _challenge(session, published, run_id=run_id)
         count = resume(session)
-    _clear_away(database, bundles_dir)
+    _clear_away(database, bundles_dir, but=configured)
     return f"{name} ({key}) takes over {count} repositories in the background."
 
 
@@ -111,10 +112,10 @@ def _add(session: Session, bundle: Bundle, *, state: str, run_id: int | None) ->
     )
 
 
-def _clear_away(database: Database, bundles_dir: Path) -> None:
-    """Vectors, heads and files of bundles that nobody goes back to any more."""
+def _clear_away(database: Database, bundles_dir: Path, *, but: Path) -> None:
+    """Vectors, heads and files of bundles that nobody goes back to any more; copies that broke off."""
     with database.session() as session:
-        gone = bundles.prune(session)
-    for directory in map(Path, gone):
-        if directory.parent == bundles_dir.absolute():
-            shutil.rmtree(directory, ignore_errors=True)
+        gone = [Path(directory) for directory in bundles.prune(session)]
+    gone = [one for one in gone if one.parent == bundles_dir.absolute() and one != but.absolute()]
+    for directory in (*gone, *filter(is_old, bundles_dir.glob(".*-*"))):
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,85 @@
+"""Who has seen what is to judge it, does not get to learn on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.errors import UserError
+from tests.training.dated import cut_rows, dated_rows
+from tests.training.tiny import make_tiny_encoder, tiny_recipe
+from training.fit import __main__ as command
+from training.provenance import PROVENANCE, UNKNOWN, Provenance, learned, read_provenance
+from training.recipe_file import recipe_text
+from training.snapshot.read import Snapshot
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    return cut_rows(tmp_path_factory.mktemp("cut"), dated_rows(90), least=10)
+
+
+def fit(folder: Path, snapshot: Snapshot, encoder: Path) -> int:
+    recipe = tiny_recipe(encoder=str(encoder), epochs=1, min_steps=1)
+    file = folder / "recipe.json"
+    file.write_text(recipe_text(recipe))
+    words = {"--recipe": file, "--snapshot": snapshot.directory, "--out": folder / "out"}
+    told = [str(x) for pair in words.items() for x in pair]
+    return command.main([*told, "--tracker", "none"])
+
+
+def test_an_encoder_that_has_seen_the_evaluation_part_is_refused(
+    snapshot: Snapshot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned = make_tiny_encoder(tmp_path / "tuned")
+    assert fit(tmp_path, snapshot, tuned) == command.DONE
+    made = tmp_path / "out" / "encoder"
+    data = snapshot.repositories[0]
+    newest = data.take("train", "unlabelled").issues[-1].created_at
+    assert read_provenance(made) == Provenance((snapshot.id,), {"a/one": newest})
+    assert f"encoder/{PROVENANCE}" in json.loads((tmp_path / "out/done.json").read_text())["files"]
+
+    later = tmp_path / "later"
+    later.mkdir()
+    longer = cut_rows(later, dated_rows(130), least=10)
+    assert fit(later, longer, made) == command.DONE, (
+        "its evaluation part is newer than what was seen"
+    )
+    back = tmp_path / "back"
+    back.mkdir()
+    assert fit(back, snapshot, later / "out" / "encoder") == command.BAD_INPUT
+    told = capsys.readouterr().err
+    assert f"has seen a/one until {newest:%Y-%m}" in told
+    assert f"by the snapshots {snapshot.id}, {longer.id}" in told
+    assert "Cut the snapshot with `--after`" in told
+    assert not (back / "out").exists()
+
+
+def test_what_was_seen_adds_up(snapshot: Snapshot) -> None:
+    first = learned(UNKNOWN, snapshot)
+    assert learned(first, snapshot) == first, "its own training part is no evaluation part"
+    (at,) = first.seen.values()
+    assert at is not None
+    other = learned(Provenance(("x",), {"b/two": at, "a/one": at - timedelta(days=1)}), snapshot)
+    assert other == Provenance(("x", snapshot.id), {"a/one": at, "b/two": at})
+
+
+def test_issues_without_times_are_told_apart_by_their_snapshot(tmp_path: Path) -> None:
+    rows = [{**row, "created_at": None} for row in dated_rows(90)]
+    snapshot = cut_rows(tmp_path, rows, least=10)
+    first = learned(UNKNOWN, snapshot)
+    assert first.seen == {"a/one": None}
+    assert learned(first, snapshot) == first
+    with pytest.raises(UserError, match="a/one, whose issues bear no time"):
+        learned(replace(first, snapshots=("another",)), snapshot)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"snapshots": [], "seen": {"a": "soon"}}'])
+def test_provenance_that_cannot_be_read_is_no_leave(tmp_path: Path, text: str) -> None:
+    (tmp_path / PROVENANCE).write_text(text)
+    with pytest.raises(UserError, match="nobody can tell what this encoder has seen"):
+        read_provenance(tmp_path)
