@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,10 +55,27 @@ def _secret(settings: Settings) -> str:
 
 
 def _bundle(settings: Settings) -> str:
+    """What serves: the champion, and the bundle of the settings while none was ever promoted."""
+    if (champion := _champion(settings)) is not None:
+        return _whole(champion)
     if not (settings.bundle_dir / "manifest.json").exists():
         raise LabelwrightError(f"none at {settings.bundle_dir}; run `labelwright models build`")
     manifest = read_bundle(settings.bundle_dir).manifest
     return f"{manifest.name} at {settings.bundle_dir}, every hash right"
+
+
+def _champion(settings: Settings) -> Serving | None:
+    """None where there is none, or a database that does not tell: that is a finding of its own."""
+    with suppress(LabelwrightError):
+        database = open_database(settings.data_dir, settings.database_url)
+        try:
+            if is_migrated(database):
+                with database.session() as session:
+                    found = bundles.serving(session)
+                return next((one for one in found if one.state == "champion"), None)
+        finally:
+            database.close()
+    return None
 
 
 def _database(settings: Settings) -> str:
@@ -73,10 +91,10 @@ def _database(settings: Settings) -> str:
 
 
 def _served(database: Database) -> list[str]:
-    """Which promoted bundle serves where; the files of each must be whole on this machine too."""
+    """What else serves somewhere, or comes next; the files of each must be whole on this machine too."""
     with database.session() as session:
         found = bundles.serving(session)
-    return [_whole(one) for one in found]
+    return [_whole(one) for one in found if one.state != "champion"]
 
 
 def _whole(one: Serving) -> str:

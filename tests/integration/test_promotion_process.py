@@ -185,15 +185,22 @@ def test_readiness_and_doctor_tell_which_bundle_serves_where(
         told = client.get("/readyz").json()["checks"]["bundle"]["detail"]
     assert told.startswith(f"{new}/int8; champion {new} serves 0 repositories; previous ")
 
-    def database_finding() -> tuple[bool, str]:
-        settings = Settings(data_dir=place, DATABASE_URL=database.url)  # type: ignore[call-arg]
-        (found,) = [finding for finding in examine(settings) if finding.what == "database"]
+    def finding(what: str) -> tuple[bool, str]:
+        settings = Settings(
+            data_dir=place,
+            DATABASE_URL=database.url,  # type: ignore[call-arg]
+            bundle=place / "deleted",  # nobody needs it any more
+        )
+        (found,) = [finding for finding in examine(settings) if finding.what == what]
         return found.ok, found.says
 
-    ok, says = database_finding()
-    assert ok
-    assert f"({new}) serves 0 repositories" in says
+    ok, says = finding("bundle")
+    assert ok, says
+    assert says.endswith(f"({new}) serves 0 repositories")
+    ok, says = finding("database")
+    assert ok, says
+    assert "previous" in says
     (place / "bundles" / new / "tokenizer.json").write_text("{}")
-    ok, says = database_finding()
+    ok, says = finding("bundle")
     assert not ok
     assert "changed or cut short" in says
