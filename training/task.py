@@ -66,6 +66,23 @@ class LabelSpace:
                     known[rows, j] = pairs[:, names.index(label)]
         return known
 
+    def closed_world(self, issues: Sequence[FiledIssue]) -> KnownPairs:
+        """[n, L]: of issues with a label, every label that is not set is a no."""
+        repo, learned = self.repo_index(issues), frozenset(self.labels)
+        labelled = np.array(
+            [
+                bool(issue.labels & (learned | (self.siblings[i] if i >= 0 else learned)))
+                for issue, i in zip(issues, repo, strict=True)
+            ]
+        )
+        carried = self.carried(issues)
+        told = (self.allowed(repo) & labelled[:, None]) | carried
+        return np.where(told, np.where(carried, 1, -1), 0).astype(np.int8)
+
+    def carried(self, issues: Sequence[FiledIssue]) -> Bools:
+        """[n, L]: which labels are set."""
+        return np.array([[label in issue.labels for label in self.labels] for issue in issues])
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

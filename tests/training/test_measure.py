@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    precision_recall_curve,
+    precision_score,
+    recall_score,
+)
 
 from training.scoring.measure import (
     Promise,
     at_cuts,
+    average_precision,
     best_thresholds,
     choose_cuts,
     decide_labels,
@@ -36,6 +43,56 @@ def test_f1_is_that_of_scikit_learn() -> None:
     single = np.where(np.arange(3) == truth[:, None], 1, -1).astype(np.int8)
     expected = f1_score(truth, probabilities.argmax(axis=1), average="macro")
     assert f1_of(best, single, ("a", "b", "c")).macro == pytest.approx(expected)
+
+
+def drawn_in_part() -> tuple[np.ndarray, np.ndarray]:
+    """As `drawn`; a third of the pairs is unknown, and the last label has no positive."""
+    probabilities, known = drawn(300, 4)
+    known[np.random.default_rng(1).random(known.shape) < 1 / 3] = 0
+    known[:, 3] = -np.abs(known[:, 3])
+    return probabilities, known
+
+
+def test_on_known_pairs_f1_is_that_of_scikit_learn_with_the_unknown_weighing_nothing() -> None:
+    probabilities, known = drawn_in_part()
+    predicted = decide_labels(probabilities, np.array([0.3, 0.5, 0.6, 0.9]), single=False)
+    found = f1_of(predicted, known, ("a", "b", "c", "d"))
+    told = known != 0
+    assert found.micro == pytest.approx(f1_score(known[told] > 0, predicted[told]))
+    each = [f1_score(known[told[:, j], j] > 0, predicted[told[:, j], j]) for j in range(3)]
+    assert list(found.per_label.values()) == pytest.approx(each)
+    assert found.macro == pytest.approx(np.mean(each))  # of the labels that somebody set
+
+
+def test_precision_recall_and_coverage_are_those_of_scikit_learn() -> None:
+    probabilities, known = drawn_in_part()
+    cuts = np.array([0.7, 0.8, np.inf, 0.95])
+    found = at_cuts(probabilities, known, Promise(0.9, cuts), single=False)
+    applied, told = probabilities >= cuts, known != 0
+    truth = known > 0
+    assert found["precision"] == pytest.approx(precision_score(truth[told], applied[told]))
+    assert found["worst_case"] == pytest.approx(precision_score(truth.ravel(), applied.ravel()))
+    assert found["label_recall"] == pytest.approx(recall_score(truth.ravel(), applied.ravel()))
+    assert found["coverage"] == pytest.approx(applied.any(axis=1).mean())
+    assert found["unknown_share"] == pytest.approx((applied & ~told).sum() / applied.sum())
+
+
+def test_coverage_in_hindsight_is_that_of_the_lowest_good_threshold_of_scikit_learn() -> None:
+    probabilities, known = drawn_in_part()
+    told = known != 0
+    precision, _, thresholds = precision_recall_curve(known[told] > 0, probabilities[told])
+    lowest = thresholds[precision[:-1] >= 0.9].min()
+    expected = (probabilities >= lowest).any(axis=1).mean()
+    assert hindsight_coverage(probabilities, known, target=0.9, single=False) == expected
+
+
+def test_average_precision_is_that_of_scikit_learn() -> None:
+    probabilities, known = drawn_in_part()
+    each = [
+        average_precision_score(known[told, j] > 0, probabilities[told, j])
+        for j, told in enumerate((known != 0).T[:3])
+    ]
+    assert average_precision(probabilities, known) == pytest.approx(np.mean(each))
 
 
 def test_unknown_pairs_change_no_figure() -> None:

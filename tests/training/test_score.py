@@ -110,6 +110,26 @@ def test_names_that_look_like_markup_are_printed_as_they_are(tmp_path: Path, bas
     assert (wrong.exit_code, "'[/y]'" in wrong.output) == (2, True)
 
 
+def test_a_recipe_may_be_a_file(tmp_path: Path, base: Path) -> None:
+    file = write_rows(tmp_path / "issues.jsonl", make_rows(30))
+    recipe, words = tmp_path / "short.toml", ("--train", file, "--test", file, "--encoder", base)
+    recipe.write_text("epochs = 1\nmin_steps = 2\nmax_tokens = 16\nheld_out_parts = 0\n")
+    out = tmp_path / "out.json"
+    result = run(*words, "--recipe", recipe, "--json", out)
+    assert result.exit_code == 0, result.output
+    assert json.loads(out.read_text())["recipe"]["name"] == "short"
+    recipe.write_text("adapt = 'mlm'\n")
+    result = run(*words, "--recipe", recipe)
+    assert (result.exit_code, "learns from labels alone" in result.output) == (2, True)
+
+
+def test_progress_names_every_piece_of_work(tmp_path: Path, base: Path) -> None:
+    file = write_rows(tmp_path / "issues.jsonl", make_rows(60))
+    result = run("--train", file, "--test", file, "--encoder", base)
+    for piece in ("reading issues.jsonl", "encoder 3 of 3: ", "words 3 of 3: ", "testing all"):
+        assert piece in result.stderr
+
+
 def test_a_repository_without_labelled_test_issues_is_left_out_of_the_mean(
     tmp_path: Path, base: Path
 ) -> None:

@@ -14,6 +14,7 @@ from training.cli.progress import follow
 from training.cli.terminal import console, errors, need_training_extra, polite_errors, write_json
 
 if TYPE_CHECKING:
+    from training.recipe import Recipe
     from training.scoring.score import Question
 
 Train = Annotated[Path, typer.Option(help="File of labelled issues to train on")]
@@ -24,7 +25,9 @@ ByRepo = Annotated[
 ]
 Labels = Annotated[str, typer.Option(help="Labels to learn, separated by commas")]
 MinCount = Annotated[int | None, typer.Option(min=1, help="Learn labels as frequent as this")]
-RecipeName = Annotated[str, typer.Option(help="How to train: standard, separate, fast, setfit")]
+RecipeName = Annotated[
+    str, typer.Option(help="How to train: standard, separate, fast, setfit, or a recipe file")
+]
 Shots = Annotated[int | None, typer.Option(min=1, help="Train on so many issues per label")]
 Seeds = Annotated[int, typer.Option(min=1, help="Repeat with so many seeds")]
 Target = Annotated[float, typer.Option(min=0.5, max=0.999, help="Precision to keep")]
@@ -52,13 +55,12 @@ def score(
         need_training_extra()
         names = tuple(name.strip() for name in labels.split(",") if name.strip())
         _check(names, min_count, json_out)
-        from training.recipe import recipe_named
         from training.scoring.score import Question
 
         question = Question(
             train=train,
             test=test,
-            recipe=recipe_named(recipe),
+            recipe=_recipe(recipe),
             by_repo=by_repo,
             labels=names,
             min_count=min_count,
@@ -76,6 +78,22 @@ def _check(labels: tuple[str, ...], min_count: int | None, json_out: Path | None
         raise UserError("--labels and --min-count both choose the labels: give one of them.")
     if json_out is not None and not json_out.absolute().parent.is_dir():
         raise UserError(f"{json_out}: there is no such folder. Make it, or give another --json.")
+
+
+def _recipe(name: str) -> Recipe:
+    from training.recipe import recipe_named
+    from training.recipe_file import SUFFIXES, read_recipe
+
+    path = Path(name)
+    if path.suffix not in SUFFIXES:
+        return recipe_named(name)
+    found = read_recipe(path)
+    if found.terms or found.adapt != "none" or found.encoder:
+        raise UserError(
+            f"{path}: score learns from labels alone. Leave terms, adapt and encoder to a fit "
+            "(--encoder names another encoder)."
+        )
+    return found
 
 
 def _ask(question: Question, json_out: Path | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a trained model's scores of test issues are worth, as plain data.
 
-Thresholds and cuts come from what the model showed on training issues that it had not seen.
+Thresholds and cuts come from what the model showed on training issues that it had not seen. Whether a
+label that is not set is unknown or a no is another question to learn: each is answered in its own terms.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def answer_of(
     """All figures of one set of issues; `repo`: they are all of this one."""
     space, labels, single = scorer.space, scorer.space.labels, scorer.space.single
     known, found = truth_of(space, issues), scorer.probabilities(issues)
-    promise, thresholds = _choose(scorer, repo=repo, target=target)
+    promise, thresholds = _promise(scorer, target=target), _thresholds(scorer, repo=repo)
     predicted = decide_labels(found, thresholds, single=single)
     answer: dict[str, Any] = {
         "f1": asdict(f1_of(predicted, known, labels)),
@@ -47,34 +48,24 @@ def answer_of(
         "cuts": {x: float(c) for x, c in zip(labels, promise.cuts, strict=True) if c < np.inf},
         "hindsight_coverage": hindsight_coverage(found, known, target=target, single=single),
     }
-    if not single:
-        answer["f1_closed_world"] = asdict(f1_of(predicted, closed_world(space, issues), labels))
-        answer["thresholds"] = dict(zip(labels, thresholds.round(3).tolist(), strict=True))
-    return answer
+    if single:
+        return answer
+    closed = _thresholds(scorer, repo=repo, closed=True)
+    predicted = decide_labels(found, closed, single=False)
+    return answer | {
+        "f1_closed_world": asdict(f1_of(predicted, space.closed_world(issues), labels)),
+        "thresholds": dict(zip(labels, thresholds.round(3).tolist(), strict=True)),
+        "thresholds_closed_world": dict(zip(labels, closed.round(3).tolist(), strict=True)),
+    }
 
 
 def truth_of(space: LabelSpace, issues: Sequence[FiledIssue]) -> KnownPairs:
     """Known pairs; a label that the repository did not use while we learned is missed all the same."""
-    known, carried = space.known(issues), _carried(space, issues)
+    known, carried = space.known(issues), space.carried(issues)
     if space.single:
         known[carried.any(axis=1)] = -1
     known[carried] = 1
     return known
-
-
-def closed_world(space: LabelSpace, issues: Sequence[FiledIssue]) -> KnownPairs:
-    """Of issues with a label, every label that is not set counts as a no."""
-    repo = space.repo_index(issues)
-    learned = frozenset(space.labels)
-    labelled = np.array(
-        [
-            bool(issue.labels & (learned | (space.siblings[i] if i >= 0 else learned)))
-            for issue, i in zip(issues, repo, strict=True)
-        ]
-    )
-    carried = _carried(space, issues)
-    told = (space.allowed(repo) & labelled[:, None]) | carried
-    return np.where(told, np.where(carried, 1, -1), 0).astype(np.int8)
 
 
 def mean_of(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -91,16 +82,12 @@ def _mean(values: Sequence[Any]) -> Any:
     return float(np.mean(numbers)) if numbers else None
 
 
-def _carried(space: LabelSpace, issues: Sequence[FiledIssue]) -> np.ndarray:
-    return np.array([[label in issue.labels for label in space.labels] for issue in issues])
-
-
-def _choose(scorer: Scorer, *, repo: str | None, target: float) -> tuple[Promise, Floats64]:
-    """Cuts on everything that was shown, thresholds on what was shown of the repository."""
+def _promise(scorer: Scorer, *, target: float) -> Promise:
+    """Cuts on everything that was shown."""
     space, shown = scorer.space, scorer.held_out
     if shown is None:
-        return no_promise(target, len(space.labels)), np.full(len(space.labels), DEFAULT_THRESHOLD)
-    promise = choose_cuts(
+        return no_promise(target, len(space.labels))
+    return choose_cuts(
         shown.probabilities,
         shown.known,
         shown.fold,
@@ -108,8 +95,16 @@ def _choose(scorer: Scorer, *, repo: str | None, target: float) -> tuple[Promise
         target=target,
         single=space.single,
     )
+
+
+def _thresholds(scorer: Scorer, *, repo: str | None, closed: bool = False) -> Floats64:
+    """Chosen on what was shown of the repository, on known pairs or in the closed world."""
+    space, shown = scorer.space, scorer.held_out
+    if shown is None:
+        return np.full(len(space.labels), DEFAULT_THRESHOLD)
     rows = _rows_of(space, shown, repo)
-    return promise, best_thresholds(shown.probabilities[rows], shown.known[rows])
+    pairs = shown.closed if closed else shown.known
+    return best_thresholds(shown.probabilities[rows], pairs[rows])
 
 
 def _rows_of(space: LabelSpace, shown: HeldOut, repo: str | None) -> np.ndarray:

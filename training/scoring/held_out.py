@@ -42,6 +42,8 @@ class HeldOut:
 
     probabilities: Floats64
     known: KnownPairs
+    closed: KnownPairs
+    """The same pairs where a label that is not set counts as a no."""
     repo: Ints
     fold: Ints
     """Issues of one fold were scored by one stack, which had not seen them."""

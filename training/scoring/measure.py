@@ -81,7 +81,7 @@ def best_thresholds(probabilities: Floats64, known: KnownPairs) -> Floats64:
     return found
 
 
-SHRINK = 10.0
+SHRINK = 20.0
 """Positives at which a label's own threshold and the common one weigh the same."""
 
 

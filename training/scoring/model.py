@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
 
 from training.batches import Tokens, tokenise
 from training.data import FiledIssue
@@ -22,7 +23,6 @@ from training.recipe import Recipe
 from training.scoring.folds import stratified_folds
 from training.scoring.held_out import (
     HeldOut,
-    Plan,
     plan_encoders,
     rows_of,
     sample_rows,
@@ -36,7 +36,16 @@ from training.task import Bools, Floats, Ints, LabelSpace, Task
 OnProgress = Callable[[str, int, int, float], None]
 """Called with (what is being done, steps done, steps in all, loss)."""
 
+
+def nobody(_what: str, _done: int, _total: int, _loss: float) -> None:
+    """Progress that nobody asked to see."""
+
+
 SIDES = 2
+MOST_WORDS = 12_000
+"""Issues that words learn from: as many as an encoder on a processor sees, for time and memory."""
+MOST_WORKERS = 4
+"""Regressions over words that are in memory at once."""
 STACK_FOLDS = 5
 STACKED_FROM = 120
 """Issues below which their several labels cannot tell how much each side counts."""
@@ -100,34 +109,33 @@ class _Trainer:
     seed: int
     device: Device
     base: Path | None
-    on_progress: OnProgress | None
+    on_progress: OnProgress
 
     def train(self, task: Task, rows: Ints, *, what: str, number: int) -> Sided:
-        """Words learn from all rows, the encoder from as many as there is time for."""
+        """Each side learns from as many of the rows as there is time for."""
         seed = self.seed * 1000 + number
-        most = max(self.recipe.max_passes, 1)
-        seen = task.take(sample_rows(rows, task.known[rows], most=most, seed=seed))
+
+        def sample(most: int) -> Task:
+            return task.take(sample_rows(rows, task.known[rows], most=most, seed=seed))
+
         network = fit_network(
-            seen,
+            sample(self.recipe.max_passes),
             self.recipe,
             seed=seed,
             device=self.device,
             base=self.base,
             on_step=self._reports(f"encoder {what}"),
         )
-        self._tell(f"words {what}")
-        words = fit_words(task.take(rows))
+        tell = self._reports(f"words {what}")
+        words = fit_words(
+            sample(MOST_WORDS),
+            workers=min(torch.get_num_threads(), MOST_WORKERS),
+            on_part=lambda done, total: tell(done, total, 0.0),
+        )
         return Sided(network, words, self.recipe, self.device, self.base)
 
-    def _tell(self, what: str) -> None:
-        if self.on_progress is not None:
-            self.on_progress(what, 1, 1, 0.0)
-
-    def _reports(self, what: str) -> OnStep | None:
-        told = self.on_progress
-        if told is None:
-            return None
-        return lambda done, total, loss: told(what, done, total, loss)
+    def _reports(self, what: str) -> OnStep:
+        return lambda done, total, loss: self.on_progress(what, done, total, loss)
 
 
 @dataclass(slots=True)
@@ -160,7 +168,8 @@ class _Shown:
         else:
             stack = fit_stack(told, seen.known)
             found = cross_probabilities(told, seen.known, fold, allowed=allowed, single=single)
-        return stack, HeldOut(found, seen.known, seen.repo, fold)
+        closed = seen.space.closed_world(seen.issues)
+        return stack, HeldOut(found, seen.known, closed, seen.repo, fold)
 
 
 def train_model(
@@ -170,7 +179,7 @@ def train_model(
     seed: int,
     device: Device,
     base: Path | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress = nobody,
 ) -> Model:
     """Train on a task; its repositories share the encoder and what their words have in common."""
     trainer = _Trainer(within_means(recipe, device), seed, device, base, on_progress)
@@ -182,15 +191,10 @@ def train_model(
         sides = trainer.train(task, rows, what=what, number=0 if last else number)
         if len(unseen):
             shown.show(sides, unseen)
-    stack, held_out = _combine(shown, plan, seed=seed)
-    return Model(task.space, sides, stack, held_out)
-
-
-def _combine(shown: _Shown, plan: Plan, *, seed: int) -> tuple[Stack, HeldOut | None]:
     rows = rows_of(plan.unseen)
     if not len(rows):
-        return fixed_stack(len(shown.task.space.labels)), None
-    return shown.judge(rows, seed=seed)
+        return Model(task.space, sides, fixed_stack(len(task.space.labels)), None)
+    return Model(task.space, sides, *shown.judge(rows, seed=seed))
 
 
 def tokens_of(issues: Sequence[FiledIssue], recipe: Recipe, base: Path | None) -> Tokens:

@@ -20,8 +20,9 @@ from training.data import FiledIssue, read_issues
 from training.device import Device, find_device
 from training.recipe import Recipe
 from training.scoring.answers import answer_of, mean_of
+from training.scoring.cores import use_cores
 from training.scoring.held_out import within_means
-from training.scoring.model import OnProgress, Scorer, train_model
+from training.scoring.model import OnProgress, Scorer, nobody, train_model
 from training.scoring.setfit_reference import train_setfit
 from training.task import LabelSpace, Task, draw_shots, make_task
 
@@ -44,11 +45,13 @@ class Question:
     base: Path | None = None
 
 
-def score_files(question: Question, *, on_progress: OnProgress | None = None) -> dict[str, Any]:
+def score_files(question: Question, *, on_progress: OnProgress = nobody) -> dict[str, Any]:
     """Train and test once per seed; the answer is plain data, ready for JSON."""
-    task = make_task(
-        read_issues(question.train), labels=question.labels, min_count=question.min_count
-    )
+    use_cores()
+    on_progress(f"reading {question.train.name}", 1, 1, 0.0)
+    filed = read_issues(question.train)
+    task = make_task(filed, labels=question.labels, min_count=question.min_count)
+    on_progress(f"reading {question.test.name}", 1, 1, 0.0)
     read = read_issues(question.test)
     tested = _testable(read, task.space, by_repo=question.by_repo)
     device = find_device(question.recipe.precision)
@@ -65,6 +68,7 @@ def score_files(question: Question, *, on_progress: OnProgress | None = None) ->
             "kind": "single-label" if task.space.single else "multi-label",
             "labels": list(task.space.labels),
             "train_issues": len(task.issues),
+            "train_issues_left_out": len(filed) - len(task.issues),
             "test_issues": len(tested),
             "test_issues_left_out": len(read) - len(tested),
         },
@@ -87,7 +91,7 @@ def score_task(
     *,
     seed: int,
     device: Device,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress,
 ) -> dict[str, Any]:
     """One run: figures per repository (or of all as one) and overall: the mean over repositories."""
     if question.shots is not None:
@@ -98,8 +102,7 @@ def score_task(
     answers = {}
     for name, scorer in scorers.items():
         issues = [issue for issue in tested if name in (ALL, issue.repo)]
-        if on_progress is not None:
-            on_progress(f"testing {name}", 1, 1, 0.0)
+        on_progress(f"testing {name}", 1, 1, 0.0)
         if _carry_any(issues, scorer.space):
             repo = name if question.by_repo else None
             answers[name] = answer_of(scorer, issues, repo=repo, target=question.target)
@@ -120,7 +123,7 @@ def train_scorers(
     *,
     seed: int,
     device: Device,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress = nobody,
 ) -> dict[str, Scorer]:
     """Who scores the issues of which repository."""
 

@@ -6,7 +6,6 @@ that a worker does not have, and bring a point of macro-F1 that training can aff
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,8 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from training.data import FiledIssue
-from training.scoring.hierarchy import Hierarchy, fit_hierarchy
+from training.scoring.hierarchy import Hierarchy, OnPart, fit_hierarchy
+from training.scoring.names import NAME_WEIGHT, named_features
 from training.task import Floats, Ints, Task
 
 PENALTY = 0.3
@@ -25,8 +25,11 @@ WORD = r"(?u)\w[\w+#'-]*|[?!]"
 OPENING = 1_000
 """Letters of the body from which letter groups are taken."""
 MAX_FEATURES = 60_000
-LEARN_FROM = 10_000
-"""Issues that the vocabulary is taken from, evenly spread: more would need memory, not tell more."""
+"""Of a block, and of very many labels so many fewer"""
+MOST_WEIGHTS = 120_000_000
+"""that there are no more weights than these."""
+AT_ONCE = 4_000
+"""Issues whose features are in memory together where they are only scored."""
 
 
 def _headings(issue: FiledIssue) -> list[str]:
@@ -68,32 +71,55 @@ class WordSide:
 
     def log_odds(self, issues: Sequence[FiledIssue], repo: Ints) -> Floats:
         """[n, L]"""
-        return self.regression.logits(_features(self.vectorizers, issues), repo)
+        found = np.zeros((len(issues), len(self.regression.shared.intercepts)), np.float32)
+        for start in range(0, len(issues), AT_ONCE):
+            here = slice(start, start + AT_ONCE)
+            features = _features(self.vectorizers, issues[here])
+            found[here] = self.regression.logits(features, repo[here])
+        return found
 
 
-def fit_words(task: Task) -> WordSide:
+def fit_words(task: Task, *, workers: int = 1, on_part: OnPart | None = None) -> WordSide:
     """Fit on the known pairs of a task."""
-    spread = task.issues[:: max(1, math.ceil(len(task.issues) / LEARN_FROM))]
-    vectorizers = tuple(_learn(block, spread) for block in BLOCKS)
+    most = min(MAX_FEATURES, MOST_WEIGHTS // (len(BLOCKS) * len(task.space.labels)))
+    learned = [_learn(block, task.issues, most=most) for block in BLOCKS]
     regression = fit_hierarchy(
-        _features(vectorizers, task.issues),
+        _beside([found for _, found in learned], len(task.issues)),
         task.known,
         task.repo,
         penalty=PENALTY,
         own_penalty=PENALTY,
+        prior=_named([found for found, _ in learned], task.space.labels),
+        workers=workers,
+        on_part=on_part,
     )
-    return WordSide(vectorizers, regression)
+    return WordSide(tuple(vectorizer for vectorizer, _ in learned), regression)
 
 
-def _learn(block: Block, issues: Sequence[FiledIssue]) -> TfidfVectorizer | None:
-    """None where no feature is met in two issues: such a one could teach nothing about a third."""
+def _learn(
+    block: Block, issues: Sequence[FiledIssue], *, most: int
+) -> tuple[TfidfVectorizer | None, csr_matrix | None]:
+    """The features of the issues, and how to take them of others. None where no feature is met in two
+    issues: such a one could teach nothing about a third."""
     vectorizer = TfidfVectorizer(
-        min_df=2, sublinear_tf=True, max_features=MAX_FEATURES, dtype=np.float32, **block.options
+        min_df=2, sublinear_tf=True, max_features=most, dtype=np.float32, **block.options
     )
     try:
-        return vectorizer.fit([block.read(issue) for issue in issues])
+        found = vectorizer.fit_transform([block.read(issue) for issue in issues])
     except ValueError:  # scikit-learn's way of saying that the vocabulary is empty
-        return None
+        return None, None
+    return vectorizer, found * block.weight
+
+
+def _named(vectorizers: Sequence[TfidfVectorizer | None], labels: Sequence[str]) -> Floats:
+    """[features, L]: what the labels' names say, where features are words."""
+    sizes = [0 if each is None else len(each.vocabulary_) for each in vectorizers]
+    said = np.zeros((1 + sum(sizes), len(labels)), dtype=np.float32)
+    for number, (block, vectorizer) in enumerate(zip(BLOCKS, vectorizers, strict=True)):
+        if vectorizer is not None and "analyzer" not in block.options:
+            for feature, column in named_features(vectorizer.vocabulary_, labels):
+                said[1 + sum(sizes[:number]) + feature, column] = NAME_WEIGHT
+    return said
 
 
 def _features(
@@ -101,8 +127,14 @@ def _features(
 ) -> csr_matrix:
     blocks = [
         vectorizer.transform([block.read(issue) for issue in issues]) * block.weight
-        for block, vectorizer in zip(BLOCKS, vectorizers, strict=True)
         if vectorizer is not None
+        else None
+        for block, vectorizer in zip(BLOCKS, vectorizers, strict=True)
     ]
-    empty = csr_matrix(np.zeros((len(issues), 1), dtype=np.float32))
-    return csr_matrix(hstack([empty, *blocks], format="csr"), dtype=np.float32)
+    return _beside(blocks, len(issues))
+
+
+def _beside(blocks: Sequence[csr_matrix | None], count: int) -> csr_matrix:
+    empty = csr_matrix(np.zeros((count, 1), dtype=np.float32))
+    met = [block for block in blocks if block is not None]
+    return csr_matrix(hstack([empty, *met], format="csr"), dtype=np.float32)
