@@ -65,4 +65,4 @@ def install_redaction(logger: logging.Logger | None = None) -> None:
     for handler in (logger or logging.getLogger()).handlers:
         if not any(isinstance(known, RedactSecrets) for known in handler.filters):
             handler.addFilter(RedactSecrets())
-    logging.getLogger("github.Requester").setLevel(logging.INFO)  # its debug log holds bodies
+    logging.getLogger("github.Requester").setLevel(logging.WARNING)  # its debug log holds bodies

@@ -34,16 +34,13 @@ def test_two_issues_at_once_are_written_apart(repo: Repo, stack: Stack) -> None:
     assert second - first >= APART - LEEWAY
 
 
-def test_many_at_once_wait_in_the_queue_and_keep_apart(repo: Repo, stack: Stack) -> None:
-    """More than a thread may sit out: the later ones go back to the queue and keep their turn."""
+def test_many_at_once_keep_apart(repo: Repo, stack: Stack) -> None:
     numbers = [repo.open(settle=False) for _ in range(6)]
     stack.settle(hurry=False)
     assert [repo.labels(number) for number in numbers] == [{"bug": US}] * 6
     times = write_times(repo)
     assert len(times) == 6
     assert all(later - earlier >= APART - LEEWAY for earlier, later in pairwise(times))
-    waited = [e.waited_s for n in numbers for e in repo.effects(n) if e.status == "done"]
-    assert max(waited) > 2 * APART
 
 
 def test_a_label_and_a_suggestion_are_two_writes(stack: Stack) -> None:
