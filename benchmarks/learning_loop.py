@@ -160,21 +160,16 @@ class Replay:
     ) -> tuple[History, list[Lesson], Memory]:
         """What a head is taught of `known` [rows, names]; `told` is what the old one remembers."""
         world, rows = self.world, len(known)
-        past = world.past(names, rows=rows)
-        lessons = pasts.lessons_of(past, names, known=known, memory=told)
-        history = History(
-            texts=(),
-            vectors=world.vectors[:rows],
+        return pasts.teaching(
+            world.past(names, rows=rows),
+            names,
             known=known,
-            times=np.array([at.timestamp() for at in world.filed[:rows]]),
+            told=told,
+            vectors=world.vectors[:rows],
             counts=world.counts[:rows],
-            weights=pasts.weights_of(lessons, known),
+            exclusive=exclusive,
             unbiased=world.unbiased(rows),
         )
-        memory = pasts.memory_of(
-            past, lessons, names, known=known, vectors=history.vectors, exclusive=exclusive
-        )
-        return history, lessons, memory
 
     def _earlier(self, names: Sequence[str], known: KnownPairs, moment: datetime) -> Earlier:
         unbiased = self.world.unbiased(len(known))

@@ -98,18 +98,18 @@ def _fit(
     known = pasts.known_pairs(past, names, exclusive=exclusive, settling=settling)
     # What the old head remembers is by column: with other labels, nothing of it can be told.
     told = old.memory if old and list(old.labels) == names else Memory.empty(matrix.shape[1])
-    lessons = pasts.lessons_of(past, names, known=known, memory=told)
     with context.database.session() as session:
         evidence = read_evidence(
             session, repository_id, past, names=names, known=known, settling=settling
         )
-    history = History(
-        texts=(),
-        vectors=matrix,
+    history, lessons, memory = pasts.teaching(
+        past,
+        names,
         known=known,
-        times=past.times,
+        told=told,
+        vectors=matrix,
         counts=count_words_of(context, past.issues),
-        weights=pasts.weights_of(lessons, known),
+        exclusive=exclusive,
         unbiased=evidence.unbiased,
     )
     head = fit_head(
@@ -121,7 +121,6 @@ def _fit(
         earlier=_earlier(context, encoder, repository_id, past, evidence=evidence, known=known),
         families=past.named_families,
     )
-    memory = pasts.memory_of(past, lessons, names, known=known, vectors=matrix, exclusive=exclusive)
     return replace(head, memory=memory), history, lessons
 
 

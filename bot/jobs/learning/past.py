@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from sqlalchemy.orm import Session
 
+from bot.classify.history import History
 from bot.classify.memory import Memory, Remembered
 from bot.classify.trial import Lesson
 from bot.core.corrections import Correction, Kind
@@ -102,6 +104,32 @@ def known_pairs(
         for issue in past.issues
     ]
     return np.array(rows, dtype=np.int8).reshape(len(rows), len(names))
+
+
+def teaching(
+    past: Past,
+    names: Sequence[str],
+    *,
+    known: KnownPairs,
+    told: Memory,
+    vectors: NDArray[np.float32],
+    counts: csr_matrix,
+    exclusive: Groups,
+    unbiased: NDArray[np.bool_] | None = None,
+) -> tuple[History, list[Lesson], Memory]:
+    """What a head of labels `names` is taught of the past; `told` is what the one that serves remembers."""
+    lessons = lessons_of(past, names, known=known, memory=told)
+    history = History(
+        texts=(),
+        vectors=vectors,
+        known=known,
+        times=past.times,
+        counts=counts,
+        weights=weights_of(lessons, known),
+        unbiased=unbiased,
+    )
+    memory = memory_of(past, lessons, names, known=known, vectors=vectors, exclusive=exclusive)
+    return history, lessons, memory
 
 
 def lessons_of(

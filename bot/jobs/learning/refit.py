@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from bot.classify.encoder import Encoder
 from bot.classify.head import Head, refit_labels
-from bot.classify.history import History
 from bot.classify.trial import Trial, compare
 from bot.errors import Ignore
 from bot.jobs.context import Context
@@ -78,17 +77,14 @@ def _learn(
     past, matrix = _with_vectors(context, serving.encoder, past)
     settling = timedelta(days=context.settling_days)
     known = pasts.known_pairs(past, names, exclusive=old.exclusive, settling=settling)
-    lessons = pasts.lessons_of(past, names, known=known, memory=old.memory)
-    history = History(
-        texts=(),
-        vectors=matrix,
+    history, lessons, memory = pasts.teaching(
+        past,
+        names,
         known=known,
-        times=past.times,
+        told=old.memory,
+        vectors=matrix,
         counts=count_words_of(context, past.issues),
-        weights=pasts.weights_of(lessons, known),
-    )
-    memory = pasts.memory_of(
-        past, lessons, names, known=known, vectors=matrix, exclusive=old.exclusive
+        exclusive=old.exclusive,
     )
     new = replace(refit_labels(old, history, labels), memory=memory)
     columns = [names.index(label) for label in labels]
