@@ -186,6 +186,54 @@ def test_a_run_that_kills_its_boxes_is_given_up_loudly(
     assert "run" in caplog.text
 
 
+def test_a_run_that_nobody_fetches_is_an_alert_and_a_row_and_a_figure(
+    client: TestClient, database: Database, run: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database.session() as session:
+        assert runs.look_after(session, run).outcome == "", "it waits for a moment only"
+        runs.get(session, run).created_at -= runs.ALONE + timedelta(minutes=1)
+    for _ in range(2):
+        with database.session() as session:
+            runs.look_after(session, run)
+    assert "nobody has fitted it since" in status(database, run)[1]
+    assert caplog.text.count("start `labelwright-train agent`") == 1
+    assert alone(client)[f'run="{run}"'] > 3600
+    lease(client)
+    assert status(database, run) == ("leased", "")
+    assert alone(client) == {}
+
+
+def test_a_box_that_fell_silent_for_good_is_an_alert(
+    client: TestClient, database: Database, run: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody asks for the run any more, so that its lease is never given to another."""
+    for attempt in range(1, runs.MAX_ATTEMPTS + 1):
+        lease(client)
+        with database.session() as session:
+            past = datetime.now(UTC) - runs.ALONE - timedelta(minutes=attempt)
+            runs.get(session, run).leased_until = past
+        if attempt < runs.MAX_ATTEMPTS:
+            with database.session() as session:
+                assert runs.look_after(session, run).status == "leased"
+            assert caplog.text.count("ERROR") == attempt
+            assert alone(client)[f'attempt="{attempt}"'] > 3600
+    assert "box fell silent in attempt 1; box takes over" in caplog.text
+    with database.session() as session:
+        assert runs.look_after(session, run).status == "failed"
+    assert status(database, run) == ("failed", "3 fits died without a word")
+
+
+def alone(client: TestClient) -> dict[str, float]:
+    """Each label of the gauge -> its seconds."""
+    told = client.get("/metrics").text.splitlines()
+    found = [line for line in told if line.startswith("labelwright_run_alone_seconds{")]
+    return {
+        label: float(line.rpartition(" ")[2])
+        for line in found
+        for label in line.partition("{")[2].partition("}")[0].split(",")
+    }
+
+
 def test_a_broken_fit_is_tried_again_then_failed(
     client: TestClient, database: Database, run: int
 ) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from bot.errors import UserError
-from tests.training.dated import cut_rows, dated_rows
+from tests.training.dated import START, cut_rows, dated_rows
 from tests.training.tiny import make_tiny_encoder, tiny_recipe
+from training.evidence import used_up
 from training.fit import __main__ as command
 from training.provenance import PROVENANCE, UNKNOWN, Provenance, learned, read_provenance
 from training.recipe_file import recipe_text
@@ -76,6 +77,13 @@ def test_issues_without_times_are_told_apart_by_their_snapshot(tmp_path: Path) -
     assert learned(first, snapshot) == first
     with pytest.raises(UserError, match="a/one, whose issues bear no time"):
         learned(replace(first, snapshots=("another",)), snapshot)
+
+
+def test_the_next_snapshot_is_judged_by_what_is_newer(tmp_path: Path) -> None:
+    at = START + timedelta(hours=50)
+    (tmp_path / PROVENANCE).write_text(Provenance(("x",), {"a/one": at, "b/two": None}).text())
+    assert used_up([], tiny_recipe(encoder=str(tmp_path))) == {"a/one": at}
+    assert used_up([], tiny_recipe(encoder="owner/name")) == used_up([], tiny_recipe()) == {}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"snapshots": [], "seen": {"a": "soon"}}'])

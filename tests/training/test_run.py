@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,14 +23,13 @@ from bot.jobs.schedule import fire_due
 from bot.store import issues, runs
 from bot.store.engine import Database
 from bot.store.tables import Issue, Run
-from tests.training.dated import START, dated_rows
+from tests.training.dated import dated_rows
 from tests.training.test_cut_store import NOW, an_issue, fill
 from tests.training.tiny import tiny_recipe
 from training import run as run_module
 from training.fit import run as fit_run
 from training.judge.gate import USUAL, Terms, Verdict
 from training.launch import FitFailed, Launcher, OnProgress, Work
-from training.provenance import PROVENANCE, Provenance
 from training.recipe import Recipe
 from training.recipe_file import read_recipe
 from training.run import House, begin, go_on, resume, retrain
@@ -174,52 +172,6 @@ def test_too_little_evidence_is_told_before_anything_is_spent(
     assert "ERROR" not in caplog.text
     with house.database.session() as session:
         assert runs.finished(session) == [], "no try was made, the evidence gathers"
-
-
-def test_what_a_recipes_encoder_has_seen_judges_nothing(
-    house: House, recipe: Recipe, tiny_weights: Path, tmp_path: Path
-) -> None:
-    """It was a challenger that was kept out, say, and has learned from half of what would judge now."""
-    encoder = Path(shutil.copytree(tiny_weights, tmp_path / "tuned"))
-    seen = START + timedelta(hours=100)
-    tuned = Provenance(("before",), {"acme/r70": seen})
-    (encoder / PROVENANCE).write_text(tuned.text())
-    with house.database.session() as session:
-        fill(session, count=160)
-    run_id = begin(house, recipe=replace(recipe, encoder=str(encoder)), reason="weekly")
-    snapshot = read_snapshot(Path(row(house, run_id).directory) / "snapshot")
-    window = snapshot.repositories[0].facts.window
-    assert window is not None
-    assert window.first is not None
-    assert window.first > seen
-
-
-def test_what_died_on_its_way_is_cleared_away_and_nothing_else(
-    house: House, recipe: Recipe
-) -> None:
-    long_ago = (NOW - timedelta(days=999)).timestamp()
-    died, cut, other = (house.directory / name for name in ("2" * 8 + "T" + "2" * 12,
-                        "3" * 8 + "T" + "3" * 12, "mine"))  # fmt: skip
-    for directory in (died, cut, other):
-        (directory / "snapshot").mkdir(parents=True)
-    (cut / "snapshot" / "manifest.json").write_text("{}")
-    for path in (*house.directory.rglob("*"),):
-        os.utime(path, (long_ago, long_ago))
-    run_id = begin(house, recipe=recipe, reason="weekly")
-    directory = Path(row(house, run_id).directory)
-    assert set(house.directory.iterdir()) == {cut, other, directory}
-    for left in (".bundle-x1", ".arriving-x2"):
-        (directory / left).mkdir()
-
-    def meanwhile() -> None:
-        assert (directory / ".arriving-x2").is_dir(), "a box may be bringing it"
-        assert not (directory / ".bundle-x1").exists()
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        go_on(_with(house, Interrupted(meanwhile)), run_id, on_progress=silent)
-    go_on(house, run_id, on_progress=silent)
-    assert list(directory.glob(".*")) == []
 
 
 def test_what_terms_bring_is_told_beside_their_supervised_twin(
