@@ -84,7 +84,9 @@ def fit_hierarchy(
     result."""
     positive, negative = (known > 0).sum(axis=0), (known < 0).sum(axis=0)
     shared = Linear(
-        np.zeros((features.shape[1], known.shape[1]), np.float32) if prior is None else prior.copy(),
+        np.zeros((features.shape[1], known.shape[1]), np.float32)
+        if prior is None
+        else prior.copy(),
         np.log((positive + 0.5) / (negative + 0.5)).astype(np.float32),
     )
     common = list(_parts(known, -1, np.arange(len(known))))
@@ -100,9 +102,8 @@ def fit_hierarchy(
             yield each
 
     with ThreadPoolExecutor(workers) as pool:
-        for each in fit(
-            common, penalty
-        ):  # their columns are apart: no fit reads what another wrote
+        # Their columns are apart: no fit reads what another one wrote.
+        for each in fit(common, penalty):
             shared.weights[np.ix_(each.active, each.columns)] += each.difference.weights
             shared.intercepts[each.columns] += each.difference.intercepts
         return Hierarchy(shared, tuple(fit(own, own_penalty)))
