@@ -184,20 +184,25 @@ def test_a_removal_is_never_a_forms() -> None:
     assert got.label_event(US).actor_kind == "human"
 
 
+AT = {"created_at": "2026-05-01T10:00:00Z"}
+
+
 def test_a_comment_names_issue_author_and_standing() -> None:
     comment = {
         "id": 8,
         "body": "/label bug",
         "user": user("eve"),
         "author_association": "MEMBER",
+        **AT,
     }
     got = parsed("issue_comment", payload("created", issue=issue(), comment=comment))
     assert isinstance(got, CommentCreated)
     assert (got.comment_id, got.body, got.author_association) == (8, "/label bug", "MEMBER")
+    assert got.at == datetime(2026, 5, 1, 10, tzinfo=UTC)
 
 
 def test_texts_stay_out_of_repr() -> None:
-    comment = {"id": 8, "body": "secret words", "user": user("eve")}
+    comment = {"id": 8, "body": "secret words", "user": user("eve"), **AT}
     got = parsed("issue_comment", payload("created", issue=issue(title="hush"), comment=comment))
     assert "secret words" not in repr(got)
     assert "hush" not in repr(got)
@@ -395,7 +400,7 @@ def mutilated() -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
     whole = payload(
         issue=issue(),
         label={"id": 11, "name": "bug", "color": "0"},
-        comment={"id": 8, "body": "x", "user": user()},
+        comment={"id": 8, "body": "x", "user": user(), **AT},
         changes={"title": {"from": "x"}, "repository": {"name": {"from": "x"}}},
         commits=[{"added": ["x"]}],
         ref="refs/heads/main",
@@ -424,7 +429,10 @@ def test_one_bad_key_never_breaks_more_than_a_give_up(case: tuple[str, dict[str,
 
 
 def test_an_edited_comment_tells_who_wrote_it_first() -> None:
-    comment = {"id": 8, "body": "- [x] bug", "user": user("labelwright[bot]", kind="Bot")}
+    author = user("labelwright[bot]", kind="Bot")
+    edited = "2026-05-01T11:00:00Z"
+    comment = {"id": 8, "body": "- [x] bug", "user": author, **AT, "updated_at": edited}
     got = parsed("issue_comment", payload("edited", issue=issue(), comment=comment))
     assert isinstance(got, CommentEdited)
     assert (got.author, got.comment_id) == ("labelwright[bot]", 8)
+    assert got.at == datetime(2026, 5, 1, 11, tzinfo=UTC)
