@@ -128,6 +128,7 @@ def test_progress_names_every_piece_of_work(tmp_path: Path, base: Path) -> None:
     result = run("--train", file, "--test", file, "--encoder", base)
     for piece in ("reading issues.jsonl", "encoder 3 of 3: ", "words 3 of 3: ", "testing all"):
         assert piece in result.stderr
+    assert "coverage, hindsight" in result.stdout
 
 
 def test_a_repository_without_labelled_test_issues_is_left_out_of_the_mean(

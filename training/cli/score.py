@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -34,6 +35,8 @@ Target = Annotated[float, typer.Option(min=0.5, max=0.999, help="Precision to ke
 EncoderDirectory = Annotated[Path | None, typer.Option(help="Directory of another encoder")]
 
 
+LOG_WIDTH = 160
+"""Columns of the table where no terminal has a say: names and headings are not cut."""
 LEFT_OUT = "not exactly one of the learned labels, or (--by-repo) a repository not trained on"
 
 
@@ -119,7 +122,7 @@ def _show(answer: dict[str, Any]) -> None:
     if len(answer["repositories"]) > 1:
         table.add_section()
         table.add_row("mean", *_row(answer["overall"]))
-    console.print(table)
+    (console if console.is_terminal else Console(width=LOG_WIDTH)).print(table)
     for note in _notes(answer):
         console.print(note, markup=False, highlight=False, soft_wrap=True)
 
