@@ -47,8 +47,9 @@ class Probe(Term):
         self.targets = torch.stack(passes).mean(dim=0).sigmoid()
         return None
 
-    def begin_epoch(self, stage: Stage) -> None:
-        self.seen.append(f"epoch {stage.clock.epoch}")
+    def begin_step(self, stage: Stage) -> None:
+        if self.seen[-1:] != [epoch := f"epoch {stage.clock.epoch}"]:
+            self.seen.append(epoch)
 
     def weigh(self, labelled: Batch, clock: Clock) -> torch.Tensor | None:
         return torch.full_like(labelled.known, 0.5 + clock.done / 2)

@@ -158,7 +158,7 @@ def test_a_label_that_the_repository_does_not_use_is_left_alone() -> None:
     terms = [SelfTraining(), Consistency(), ClassAware(after=0.0)]
     for term in terms:
         term.begin_round(at)
-        term.begin_epoch(at)
+        term.begin_step(at)
         teacher = pool_logits(single=False)
         assert (gradient(term, at, rows, teacher)[:, 2] == 0).all()
 
@@ -226,11 +226,11 @@ def test_each_label_gets_its_share_however_low_its_scores() -> None:
 def test_class_aware_labels_follow_the_labelled_shares_and_wait_first() -> None:
     at = stage()
     term = ClassAware()
-    term.begin_epoch(replace(at, clock=Clock(0, 1, 0, 0, 20)))
+    term.begin_step(replace(at, clock=Clock(0, 1, 0, 0, 20)))
     rows = np.arange(SIZE)
     told = term(moment(at, rows, student=pool_logits(single=False)))
     assert told.loss.item() == 0.0
-    term.begin_epoch(at)
+    term.begin_step(at)
     pushed = gradient(term, at, rows)
     # 2 of 20 labelled issues are `rare`: .6 of 6 of 60.
     assert (pushed > 0).sum(0).tolist() == [18, 18, 4]
@@ -242,7 +242,7 @@ def test_class_aware_labels_follow_the_labelled_shares_and_wait_first() -> None:
 def test_class_aware_exclusive_labels_push_up_alone() -> None:
     at = stage(single=True)
     term = ClassAware()
-    term.begin_epoch(at)
+    term.begin_step(at)
     pushed = gradient(term, at, np.arange(SIZE))
     assert (pushed[:10, 0] > 0).all()
     assert (pushed[-10:, 1] > 0).all()
@@ -250,7 +250,8 @@ def test_class_aware_exclusive_labels_push_up_alone() -> None:
     assert ((pushed > 0).sum(0) == torch.tensor([18, 18, 4])).all()
 
 
-def test_class_aware_looks_at_the_pool_now_and_then_and_anew_in_each_round() -> None:
+@pytest.mark.parametrize("epochs", [1, 20])
+def test_class_aware_looks_at_the_pool_now_and_then_and_anew_in_each_round(epochs: int) -> None:
     looks: list[int] = []
     at = stage()
 
@@ -261,6 +262,6 @@ def test_class_aware_looks_at_the_pool_now_and_then_and_anew_in_each_round() -> 
     term = ClassAware(looks=4)
     for number in range(2):
         for step in range(20):
-            clock = Clock(number, 2, step, step, 20)
-            term.begin_epoch(replace(at, clock=clock, predict=predict))
+            clock = Clock(number, 2, step * epochs // 20, step, 20)
+            term.begin_step(replace(at, clock=clock, predict=predict))
         assert len(looks) == 3 * (number + 1)

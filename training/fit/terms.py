@@ -37,7 +37,7 @@ class Company:
     streams: dict[str, Stream] = field(default_factory=dict)
 
     def begin(self, step: int, *, plan: Plan) -> None:
-        """At the start of a round the terms relabel, at that of an epoch they look around."""
+        """At the start of a round the terms relabel, before a step they may look around."""
         self.clock = Clock(self.round, self.rounds, plan.epoch(step), step, len(plan.steps))
         stage = self._stage()
         if step == 0:
@@ -45,9 +45,8 @@ class Company:
                 rows = term.begin_round(stage)
                 pool = np.arange(len(self.reader.pool.texts))
                 self.drawn[term.name] = pool if rows is None else rows
-        if step in plan.epochs:
-            for term in self.terms:
-                term.begin_epoch(stage)
+        for term in self.terms:
+            term.begin_step(stage)
 
     def weigh(self, batch: Batch) -> Batch:
         """The labelled batch with what the terms think its pairs should count."""

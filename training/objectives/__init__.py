@@ -183,8 +183,8 @@ class Term(Protocol):
         """
         return None
 
-    def begin_epoch(self, stage: Stage) -> None:  # noqa: ARG002
-        """Called before each pass over the labelled issues."""
+    def begin_step(self, stage: Stage) -> None:  # noqa: ARG002
+        """Called before each step: `stage.clock` tells whether it is time to look around."""
         return
 
     def weigh(self, labelled: Batch, clock: Clock) -> torch.Tensor | None:  # noqa: ARG002
@@ -198,6 +198,6 @@ class Term(Protocol):
         return {}
 
     def restore(self, state: Mapping[str, torch.Tensor]) -> None:  # noqa: ARG002
-        """Takes back what `state` gave; `begin_round` and `begin_epoch` are not called again for the
-        round and epoch that the run was in."""
+        """Takes back what `state` gave; `begin_round` is not called again for the round that the
+        run was in."""
         return

@@ -28,7 +28,7 @@ from training.objectives.pseudo import (
 
 @dataclass
 class ClassAware(Term):
-    """Pseudo-labels are drawn up anew before a pass over the labelled issues."""
+    """Pseudo-labels are drawn up anew at each of `looks` moments, evenly over the steps."""
 
     name: ClassVar[str] = "cap"
     weight: float = 1.0
@@ -38,21 +38,22 @@ class ClassAware(Term):
     trusted: float = 0.6
     """Share of the expected positives, and of the expected negatives, that is believed."""
     after: float = 0.25
-    """Share of the epochs that go by first: a network that knows nothing yet would teach that."""
-    looks: int = 10
-    """At most so often, evenly, the whole pool is looked at: few labels make many short epochs."""
+    """Share of the steps that go by first: a network that knows nothing yet would teach that."""
+    looks: int = 4
+    """So often the whole pool is looked at. Not once an epoch: few labels make many, a large history one."""
     _pseudo: torch.Tensor | None = field(default=None, init=False)
     """[m, L] in {+1, -1, 0}, like known pairs."""
     _looked: float = field(default=-1.0, init=False)
     """Share of the steps that were done at the last look."""
     _reading: Augment | None = field(default=None, init=False)
 
-    def begin_epoch(self, stage: Stage) -> None:
+    def begin_step(self, stage: Stage) -> None:
         clock = stage.clock
-        if clock.done < self.after:
+        if clock.step == 0:
             self._pseudo = torch.zeros(stage.pool.allowed.shape, dtype=torch.int8)
-            return
-        if self._looked >= 0 and 0 <= clock.done - self._looked < 1 / self.looks:
+            self._looked = -1.0
+        fresh = self._looked >= 0 and clock.done - self._looked < 1 / self.looks
+        if clock.done < self.after or fresh:
             return
         self._looked = clock.done
         rows = np.arange(len(stage.pool.texts))
