@@ -18,21 +18,9 @@ from tests.integration.jobs_at_hand import (
     count,
     furnish,
     handled,
-    known,
     queued,
     row,
-    telling,
 )
-
-
-@pytest.fixture
-def tell(context: Context, sandbox: SandboxServer, receiver: Receiver) -> Tell:
-    return telling(context, sandbox, receiver)
-
-
-@pytest.fixture
-def repository_id(context: Context, sandbox: SandboxServer, tell: Tell) -> int:
-    return known(context, sandbox, tell)
 
 
 def stored(context: Context, repository_id: int, number: int) -> issues.StoredIssue:

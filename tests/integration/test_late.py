@@ -16,24 +16,18 @@ from bot.sandbox.server import SandboxServer
 from bot.store import issues, label_events, labels
 from tests.fixtures.sandbox import Receiver
 from tests.integration.down_the_road import Road, open_road
-from tests.integration.jobs_at_hand import REPO, Tell, handled, known, row, telling
+from tests.integration.jobs_at_hand import REPO, handled, row
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def tell(context: Context, sandbox: SandboxServer, receiver: Receiver) -> Tell:
-    return telling(context, sandbox, receiver)
-
-
-@pytest.fixture
-def repository_id(context: Context, sandbox: SandboxServer, tell: Tell) -> int:
+def repository_id(context: Context, sandbox: SandboxServer, repository_id: int) -> int:
     """With its labels known."""
-    found = known(context, sandbox, tell)
     with context.database.session() as session:
-        client = context.client(row(context, found).installation_id)
-        labels.sync(session, found, client.labels(REPO))
-    return found
+        client = context.client(row(context, repository_id).installation_id)
+        labels.sync(session, repository_id, client.labels(REPO))
+    return repository_id
 
 
 def names(context: Context, repository_id: int) -> list[str]:

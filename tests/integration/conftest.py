@@ -1,0 +1,20 @@
+"""A repository that we know, and a way to handle what is told of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.jobs.context import Context
+from bot.sandbox.server import SandboxServer
+from tests.fixtures.sandbox import Receiver
+from tests.integration.jobs_at_hand import Tell, known, telling
+
+
+@pytest.fixture
+def tell(context: Context, sandbox: SandboxServer, receiver: Receiver) -> Tell:
+    return telling(context, sandbox, receiver)
+
+
+@pytest.fixture
+def repository_id(context: Context, sandbox: SandboxServer, tell: Tell) -> int:
+    return known(context, sandbox, tell)
