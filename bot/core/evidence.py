@@ -2,7 +2,7 @@
 
 Unknown is never a negative. A label set by us, by another bot or by a form teaches nothing about
 itself; an issue that nobody labelled teaches nothing at all. Nor does a mass relabel: callers pass events
-through `bot.core.provenance.discount_bulk` first.
+through `bot.core.provenance.discount_doubtful` first.
 
 Our own labels that nobody touched might be taken for weak evidence, as somebody saw them and let them be.
 They are not: they lie where the head is sure already, so they can only tell it what it said, and whether

@@ -62,7 +62,7 @@ def _runs(theirs: list[IssueEvent]) -> Iterator[IssueEvent]:
             told = last + 1
 
 
-def discount_bulk(
+def discount_doubtful(
     events: Mapping[int, Sequence[LabelEvent]],
 ) -> dict[int, list[LabelEvent]]:
     """The events of each issue of a repository; those of people behind which no judgement is known to

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.core.provenance import discount_bulk
+from bot.core.provenance import discount_doubtful
 from bot.core.rules import Rules
 from bot.core.types import LabelEvent
 
@@ -56,5 +56,5 @@ class Past:
 
 def without_bulk(issues: Sequence[PastIssue]) -> tuple[PastIssue, ...]:
     """The same, mass relabels marked as what they are: nobody's judgement of a single issue."""
-    told = discount_bulk({row: issue.events for row, issue in enumerate(issues)})
+    told = discount_doubtful({row: issue.events for row, issue in enumerate(issues)})
     return tuple(replace(issue, events=tuple(told[row])) for row, issue in enumerate(issues))

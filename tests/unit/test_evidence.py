@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.evidence import by_people, known_pairs, known_row, teaches
-from bot.core.provenance import TOGETHER, discount_bulk
+from bot.core.provenance import TOGETHER, discount_doubtful
 from bot.core.types import ActorKind, LabelEvent
 
 LABELS = ["bug", "feature", "area/ui", "area/db"]
@@ -147,7 +147,7 @@ def test_no_machine_makes_a_positive(people: list[LabelEvent], machines: list[La
 
 def test_a_mass_relabel_teaches_nothing() -> None:
     told = {n: [event("bug")] for n in range(TOGETHER)}
-    for events in discount_bulk(told).values():
+    for events in discount_doubtful(told).values():
         assert row(current={"bug"}, events=events) == [0, 0, 0, 0]
 
 

@@ -12,7 +12,7 @@ from bot.core.provenance import (
     MAINTAINER,
     TOGETHER,
     WITHIN,
-    discount_bulk,
+    discount_doubtful,
     in_bulk,
     weight_of,
 )
@@ -76,7 +76,7 @@ def test_mass_relabels_count_as_a_machines_work() -> None:
     told = {n: [event(0), event(7200, "docs")] for n in range(TOGETHER)}
     told[0].append(event(9000, "docs"))
     told[1] = [event(0)]
-    found = discount_bulk(told)
+    found = discount_doubtful(told)
     assert {e.actor_kind for n in found for e in found[n] if e.label == "bug"} == {"bot"}
     assert {e.actor_kind for n in found for e in found[n] if e.label == "docs"} == {"human"}
     assert [e.at for e in found[0]] == [e.at for e in told[0]]
@@ -98,4 +98,4 @@ def test_maintainers_weigh_more_than_authors(actor: str, association: str, weigh
 
 def test_what_a_deleted_account_did_counts_like_a_machines_work() -> None:
     told = {1: [event(0, actor=GHOST), event(60, "docs"), event(90, actor="x[bot]", by="bot")]}
-    assert [one.actor_kind for one in discount_bulk(told)[1]] == ["bot", "human", "bot"]
+    assert [one.actor_kind for one in discount_doubtful(told)[1]] == ["bot", "human", "bot"]

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from bot.classify.bundle import MANIFEST, file_sha256, publishing
 from bot.core.evidence import teaches
-from bot.core.provenance import discount_bulk
+from bot.core.provenance import discount_doubtful
 from bot.core.rules import parse_rules
 from bot.core.text import TEXT_VERSION, issue_text
 from bot.core.types import LabelSpec
@@ -103,7 +103,7 @@ def _gather(
     if row.private and not rules.share_for_training:
         return Gathered(row.full_name, "store", (), (), rules), {PRIVATE: len(real)}
     kept = [issue for issue in real if teaches(issue.state)]
-    events = discount_bulk(label_events.of_repository(session, row.id))
+    events = discount_doubtful(label_events.of_repository(session, row.id))
     unbiased = silence.evidence_weights(session, row.id)
     gathered = Gathered(
         name=row.full_name,

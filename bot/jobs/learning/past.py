@@ -20,7 +20,7 @@ from bot.classify.trial import Lesson
 from bot.core.corrections import Correction, Kind
 from bot.core.evidence import KnownPairs, by_people, known_row
 from bot.core.families import families_of, infer_exclusive
-from bot.core.provenance import discount_bulk
+from bot.core.provenance import discount_doubtful
 from bot.core.rules import Rules, learnable, parse_rules
 from bot.core.types import LabelEvent, LabelSpec
 from bot.jobs.served import served
@@ -77,7 +77,7 @@ def read_past(session: Session, repository_id: int) -> Past:
     return Past(
         full_name=row.full_name,
         issues=outlines.of_repository(session, repository_id),
-        events=discount_bulk(events),
+        events=discount_doubtful(events),
         corrections=corrections.of_repository(session, repository_id, events=events),
         specs=specs,
         rules=rules,
