@@ -186,7 +186,8 @@ def _label_now(context: Context, event: events.LabelDefinitionChanged) -> Reposi
     """As GitHub has it: these deliveries bear no time, and may come after newer ones.
 
     Raises:
-        Ignore: it was renamed again or deleted since; the name that it had is remembered.
+        Ignore: it was renamed again or deleted since; the name that it had is remembered, with what was
+            done under it.
     """
     label = event.label
     with context.database.session() as session:
@@ -196,7 +197,13 @@ def _label_now(context: Context, event: events.LabelDefinitionChanged) -> Reposi
     if now is not None and now.github_id == label.github_id:
         return now
     with context.database.session() as session:
-        labels.once_named(session, event.repository.id, label.github_id, name=label.name)
+        labels.once_named(
+            session,
+            event.repository.id,
+            label.github_id,
+            name=label.name,
+            taken=now is not None,
+        )
     raise Ignore(f"label {label.name} was renamed or deleted since")
 
 

@@ -75,12 +75,25 @@ def save(session: Session, repository_id: int, label: RepositoryLabel) -> None:
     _carry_renames(session, repository_id, {label.github_id: label.name})
 
 
-def once_named(session: Session, repository_id: int, github_id: int, *, name: str) -> None:
-    """Remember a name that a label had for a while, whatever it is called now."""
-    found = select(Label).where(Label.repository_id == repository_id, Label.github_id == github_id)
-    row = session.scalars(found).one_or_none()
-    if row is not None and name not in (row.name, *row.former_names):
+def once_named(
+    session: Session, repository_id: int, github_id: int, *, name: str, taken: bool
+) -> None:
+    """A label had this name for a while, whatever it is called now, if it is there at all: what was done
+    under the name is the label's, unless another one bears it now (`taken`: on GitHub). One that we did
+    not know counts as deleted until GitHub shows it."""
+    values = {"repository_id": repository_id, "github_id": github_id, "name": name}
+    unknown = insert(Label).values(**values, deleted_at=func.now())
+    session.execute(unknown.on_conflict_do_nothing(index_elements=["repository_id", "github_id"]))
+    row = session.scalars(
+        select(Label).filter_by(repository_id=repository_id, github_id=github_id)
+    ).one()
+    if name == row.name:
+        return
+    if name not in row.former_names:
         row.former_names = [*row.former_names, name]
+        session.flush()
+    if not taken and name not in known_ids(session, repository_id):
+        _carry(session, repository_id, [name], [row.name])
 
 
 def active(session: Session, repository_id: int) -> list[RepositoryLabel]:
@@ -149,6 +162,11 @@ def _carry_renames(session: Session, repository_id: int, names: Mapping[int, str
         row.former_names = [*(f for f in row.former_names if f not in (row.name, name)), row.name]
         row.name = name
     session.flush()
+    _carry(session, repository_id, old, new)
+
+
+def _carry(session: Session, repository_id: int, old: Sequence[str], new: Sequence[str]) -> None:
+    """What is stored under the old names stands under the new ones from now on."""
     for statement in _CARRY:
         session.execute(statement, {"repository": repository_id, "old": old, "new": new})
     session.expire_all()

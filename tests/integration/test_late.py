@@ -16,7 +16,7 @@ from bot.sandbox.server import SandboxServer
 from bot.store import issues, label_events, labels
 from tests.fixtures.sandbox import Receiver
 from tests.integration.down_the_road import Road, open_road
-from tests.integration.jobs_at_hand import REPO, handled, row
+from tests.integration.jobs_at_hand import REPO, Tell, handled, row
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -71,6 +71,58 @@ def test_a_deleted_label_is_not_brought_back_by_what_was_told_before(
     for body in (*deleted, renamed, created):
         handled(context, "label", body)
     assert names(context, repository_id) == ["feature"]
+
+
+def test_a_label_renamed_before_we_heard_of_it_keeps_what_was_done_under_its_first_name(
+    context: Context, sandbox: SandboxServer, tell: Tell, repository_id: int
+) -> None:
+    """All of it waited: GitHub knows the label by its last name only."""
+    sandbox.create_label(REPO, "first")
+    number = sandbox.open_issue(REPO, title="Crash")
+    sandbox.label(REPO, number, "first", "ben")
+    sandbox.edit_label(REPO, "first", new_name="last")
+    tell()
+    assert names(context, repository_id) == ["bug", "feature", "last"]
+    assert "last" in labels_told(context, repository_id, number)
+
+
+def test_what_was_done_under_a_name_that_a_label_had_for_a_while_is_not_lost(
+    context: Context, sandbox: SandboxServer, repository_id: int
+) -> None:
+    """The first rename is told last."""
+    before = len(label_bodies(sandbox))
+    sandbox.edit_label(REPO, "bug", new_name="defect")
+    number = sandbox.open_issue(REPO, title="Crash")
+    sandbox.label(REPO, number, "defect", "ben")
+    sandbox.edit_label(REPO, "defect", new_name="flaw")
+    first, second = label_bodies(sandbox)[before:]
+    (labeled,) = [one.body for one in sandbox.deliveries if one.emission.action == "labeled"]
+    handled(context, "issues", labeled)
+    handled(context, "label", second)
+    handled(context, "label", first)
+    assert labels_told(context, repository_id, number) == ["flaw"]
+
+
+def test_what_was_done_to_a_label_that_took_a_name_since_stays_its_own(
+    context: Context, sandbox: SandboxServer, repository_id: int
+) -> None:
+    before = len(label_bodies(sandbox))
+    sandbox.edit_label(REPO, "bug", new_name="defect")
+    sandbox.edit_label(REPO, "defect", new_name="flaw")
+    sandbox.create_label(REPO, "defect")
+    number = sandbox.open_issue(REPO, title="Crash")
+    sandbox.label(REPO, number, "defect", "ben")
+    first, *_ = label_bodies(sandbox)[before:]
+    (labeled,) = [one.body for one in sandbox.deliveries if one.emission.action == "labeled"]
+    handled(context, "issues", labeled)
+    handled(context, "label", first)
+    assert labels_told(context, repository_id, number) == ["defect"]
+
+
+def labels_told(context: Context, repository_id: int, number: int) -> list[str]:
+    with context.database.session() as session:
+        issue_id = issues.ids_by_number(session, repository_id)[number]
+        return [event.label for event in label_events.of_issue(session, issue_id)]
 
 
 # -- issues ---------------------------------------------------------------------------------------------
