@@ -33,6 +33,7 @@ from bot.store import (
     issues,
     label_events,
     labels,
+    outlines,
     silence,
     vectors,
 )
@@ -179,8 +180,7 @@ def _keep_vector(
 ) -> None:
     """A vector is kept for the text that is kept: the one as filed, not an edit of it."""
     with context.database.session() as session:
-        stored = issues.get(session, issue_id)
-        if stored is not None and (stored.title, stored.body) == (filed.title, filed.body):
+        if outlines.unchanged(session, {issue_id: (filed.title, filed.body)}):
             vectors.save(session, [(issue_id, vector)], **key_of(encoder))
 
 

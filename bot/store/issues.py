@@ -93,14 +93,16 @@ def upsert(session: Session, repository_id: int, issue: types.Issue, *, as_filed
 
 
 def _forget_vectors(session: Session, repository_id: int, issue: types.Issue) -> None:
-    """Of a text that gives way to another one; without a vector it is embedded anew."""
+    """Of a text that gives way to another one; without a vector it is embedded anew. The issue is locked
+    first, so that who keeps a vector of the old text at this moment has done so or will not."""
     changed = select(Issue.id).where(
         Issue.repository_id == repository_id,
         Issue.number == issue.number,
         ~Issue.as_filed,
         or_(Issue.title != issue.title, Issue.body != issue.body),
     )
-    session.execute(delete(Vector).where(Vector.issue_id.in_(changed)))
+    for issue_id in session.scalars(changed.with_for_update(key_share=True)).all():
+        session.execute(delete(Vector).where(Vector.issue_id == issue_id))
 
 
 def get(session: Session, issue_id: int) -> StoredIssue | None:

@@ -3,7 +3,7 @@ has not met before. Leaves out what teaches nothing: pull requests, spam, what i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +20,7 @@ _OUTLINES = """
     ORDER BY created_at, number
 """
 _TEXTS = "SELECT id, title, body FROM issues WHERE id = ANY(%s)"
+_HELD = f"{_TEXTS} FOR SHARE SKIP LOCKED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,10 @@ def texts(session: Session, issue_ids: Collection[int]) -> dict[int, tuple[str, 
     """Issue id -> title and body, in no order."""
     rows = raw_connection(session).execute(_TEXTS, (list(issue_ids),))
     return {id_: (title, body) for id_, title, body in rows}
+
+
+def unchanged(session: Session, read: Mapping[int, tuple[str, str]]) -> set[int]:
+    """Those of the issues (id -> title and body, as read before) whose text is still this, and stays so until
+    the transaction ends. One that somebody is about to write is left out, rather than waited for."""
+    rows = raw_connection(session).execute(_HELD, (list(read),))
+    return {id_ for id_, title, body in rows if read[id_] == (title, body)}

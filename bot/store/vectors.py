@@ -6,10 +6,9 @@ Goes below SQLAlchemy, to PostgreSQL's binary format: ten thousand vectors are r
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-import psycopg
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
@@ -21,10 +20,6 @@ AT_ONCE = 4096
 """Vectors under way from the database at a time, so that a large repository is not in memory twice."""
 
 _HEADER = struct.Struct("!hh")  # dimension, unused: pgvector's send format
-_FIND = """
-    SELECT issue_id, embedding FROM vectors
-    WHERE issue_id = ANY(%s) AND bundle = %s AND backend = %s AND text_version = %s
-"""
 _PLACED = """
     SELECT place, embedding FROM unnest(%s::bigint[]) WITH ORDINALITY AS w(wanted, place)
     JOIN vectors ON issue_id = wanted AND bundle = %s AND backend = %s AND text_version = %s
@@ -64,15 +59,6 @@ def save(
     connection.execute("TRUNCATE incoming_vectors")
 
 
-def load(
-    session: Session, issue_ids: Sequence[int], *, bundle: str, backend: str, text_version: int
-) -> dict[int, np.ndarray]:
-    """Issue id -> float32 vector [dim]; issues without one are absent."""
-    key = (list(issue_ids), bundle, backend, text_version)
-    with raw_connection(session).cursor(binary=True) as cursor:
-        return dict(_decoded(cursor.execute(_FIND, key)))
-
-
 def matrix(
     session: Session,
     issue_ids: Sequence[int],
@@ -100,12 +86,6 @@ def missing(
     """Those of `issue_ids`, in their order, that have no vector yet."""
     key = (list(issue_ids), bundle, backend, text_version)
     return [row[0] for row in raw_connection(session).execute(_MISSING, key)]
-
-
-def _decoded(rows: psycopg.Cursor[tuple[int, bytes]]) -> Iterator[Row]:
-    for issue_id, sent in rows:
-        # A copy, for the buffer is read-only and big-endian.
-        yield issue_id, np.frombuffer(sent, dtype=">f4", offset=_HEADER.size).astype(np.float32)
 
 
 def _copy_header() -> bytes:

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from sqlalchemy.orm import Session
 
+from bot.classify.encoder import Encoder
 from bot.core.evidence import by_people
 from bot.core.families import infer_exclusive
 from bot.core.rules import Rules
 from bot.core.types import ActorKind, LabelEvent, RepositoryLabel
-from bot.jobs.context import Context
+from bot.jobs.context import Context, key_of
 from bot.jobs.learning.features import count_words_of, embed, embedded
 from bot.store import corrections, issues, label_events, labels, outlines, vectors
+from bot.store.engine import Database
 from bot.store.outlines import Outline
 from tests.integration.stored import NOW, add_repository, an_issue
 
@@ -104,6 +106,39 @@ def test_only_what_is_wanted_is_embedded(context: Context) -> None:
     matrix, there = embedded(context, context.encoder, found, new=[found[2].id])
     assert there.tolist() == [False, False, True]
     assert np.array_equal(matrix[2], embed(context, context.encoder, found)[2])
+
+
+def test_a_vector_of_a_text_that_changed_meanwhile_is_not_kept(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would pass for the vector of the new text for ever."""
+    with context.database.session() as session:
+        found = filed(session, 3)
+    encode = type(context.encoder).encode
+
+    def edited_meanwhile(encoder: Encoder, texts: Sequence[str]) -> np.ndarray:
+        with context.database.session() as session:
+            issues.upsert(session, 70, an_issue(2, body="edited"), as_filed=False)
+        return encode(encoder, texts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(context.encoder), "encode", edited_meanwhile)
+        old = embed(context, context.encoder, found)
+    with context.database.session() as session:
+        missing = vectors.missing(session, [one.id for one in found], **key_of(context.encoder))
+    assert missing == [found[1].id]
+    assert not np.allclose(embed(context, context.encoder, found)[1], old[1], atol=1e-3)
+
+
+def test_a_text_that_is_being_written_is_left_out_rather_than_waited_for(
+    database: Database,
+) -> None:
+    with database.session() as session:
+        found = filed(session, 2)
+        read = outlines.texts(session, [one.id for one in found])
+    with database.session() as writer, database.session() as reader:
+        issues.upsert(writer, 70, an_issue(1, body="edited"), as_filed=False)
+        assert outlines.unchanged(reader, read) == {found[1].id}
 
 
 def test_an_author_who_joins_the_project_is_counted_anew(context: Context) -> None:

@@ -90,7 +90,8 @@ def test_the_vector_that_is_kept_is_that_of_the_text_as_filed(context: Context, 
     road.label()
     road.label(delivery=2, as_filed=False, title="Docs", body="the label of a test build")
     with context.database.session() as session:
-        (kept,) = vectors.load(session, [road.issue_id], **key_of(context.encoder)).values()
+        key = key_of(context.encoder)
+        (kept,), _ = vectors.matrix(session, [road.issue_id], dim=context.encoder.dim, **key)
     filed = encoded("It crashes", "when the file is open")
     np.testing.assert_allclose(kept, filed, atol=1e-6)
     assert not np.allclose(filed, encoded("Docs", "the label of a test build"), atol=1e-3)

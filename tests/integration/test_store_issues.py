@@ -56,7 +56,7 @@ def test_a_text_that_changes_leaves_its_vectors_behind(session: Session, reposit
     def kept(title: str, *, as_filed: bool) -> set[int]:
         vectors.save(session, [(issue, vector), (other, vector)], **KEY)
         issues.upsert(session, repository, an_issue(title=title), as_filed=as_filed)
-        return set(vectors.load(session, [issue, other], **KEY))
+        return {issue, other} - set(vectors.missing(session, [issue, other], **KEY))
 
     assert kept("v2", as_filed=False) == {issue, other}
     assert kept("v3", as_filed=False) == {other}
@@ -154,11 +154,9 @@ def test_vectors_come_back_as_they_went(session: Session, repository: int) -> No
     ids = [issues.upsert(session, repository, an_issue(n), as_filed=True) for n in (1, 2, 3)]
     rows = np.random.default_rng(0).normal(size=(2, 384)).astype(np.float32)
     vectors.save(session, zip(ids, rows, strict=False), **KEY)
-    found = vectors.load(session, ids, **KEY)
-    assert sorted(found) == ids[:2]
-    assert np.array_equal(found[ids[0]], rows[0])
-    assert found[ids[1]].dtype == np.float32
-    found[ids[1]] += 1  # the caller's own
+    found, there = vectors.matrix(session, ids, dim=384, **KEY)
+    assert there.tolist() == [True, True, False]
+    assert np.array_equal(found[:2], rows)
     assert vectors.missing(session, [ids[2], ids[0]], **KEY) == [ids[2]]
 
 
@@ -167,8 +165,8 @@ def test_vectors_of_two_bundles_live_side_by_side(session: Session, issue: int) 
     vectors.save(session, [(issue, np.ones(3, np.float32))], **KEY)
     vectors.save(session, [(issue, np.zeros(5, np.float32))], **other)
     vectors.save(session, [(issue, np.full(3, 2, np.float32))], **KEY)
-    assert vectors.load(session, [issue], **KEY)[issue].tolist() == [2, 2, 2]
-    assert vectors.load(session, [issue], **other)[issue].size == 5
+    assert vectors.matrix(session, [issue], dim=3, **KEY)[0].tolist() == [[2, 2, 2]]
+    assert vectors.matrix(session, [issue], dim=5, **other)[1].all()
     assert vectors.missing(session, [issue], **{**KEY, "text_version": 2}) == [issue]
 
 
@@ -176,7 +174,7 @@ def test_vectors_leave_with_the_transaction(database: Database) -> None:
     with pytest.raises(psycopg.errors.ForeignKeyViolation), database.session() as session:
         vectors.save(session, [(12345, np.ones(3, np.float32))], **KEY)
     with database.session() as session:
-        assert vectors.load(session, [12345], **KEY) == {}
+        assert vectors.missing(session, [12345], **KEY) == [12345]
 
 
 DECIDED = [

@@ -53,7 +53,8 @@ def embedded(
 
 
 def _compute(context: Context, encoder: Encoder, matrix: Floats, ids: dict[int, int]) -> None:
-    """Fill these rows of the matrix (row -> id of the issue), and store them."""
+    """Fill these rows of the matrix (row -> id of the issue), and store them, but for those whose text
+    became another one meanwhile: nobody would ever look at such a vector again."""
     with context.database.session() as session:
         told = outlines.texts(session, ids.values())
     texts = {row: issue_text(*told[id_]).joined for row, id_ in ids.items()}
@@ -62,7 +63,9 @@ def _compute(context: Context, encoder: Encoder, matrix: Floats, ids: dict[int, 
         part = order[start : start + EMBED_AT_ONCE]
         matrix[part] = encoder.encode([texts[row] for row in part])
         with context.database.session() as session:
-            vectors.save(session, [(ids[row], matrix[row]) for row in part], **key_of(encoder))
+            still = outlines.unchanged(session, {ids[row]: told[ids[row]] for row in part})
+            kept = [(ids[row], matrix[row]) for row in part if ids[row] in still]
+            vectors.save(session, kept, **key_of(encoder))
 
 
 def count_words_of(context: Context, found: Sequence[Outline]) -> csr_matrix:
