@@ -107,7 +107,8 @@ class Memory:
         moved, said = probabilities.copy(), np.zeros(probabilities.shape, np.int8)
         if not len(self) or not len(vectors):
             return moved, said
-        near = _unit(vectors - centre) @ _unit(self.vectors - centre).T
+        # Rounded, for the product of one and the same text differs in its last digit from place to place.
+        near = (_unit(vectors - centre) @ _unit(self.vectors - centre).T).round(5)
         for column in np.unique(self.columns):
             mine = np.flatnonzero(self.columns == column)[::-1]
             nearest = mine[near[:, mine].argmax(axis=1)]

@@ -52,6 +52,17 @@ def test_of_one_label_the_nearest_counts_and_the_newest_among_equals() -> None:
     assert recalled(memory((1, 0, -1), (1, 0, 1)), 1, 0.5) == pytest.approx(SAID_YES)
 
 
+def test_the_newest_counts_wherever_it_lies_in_memory() -> None:
+    """Products of equal rows differ in their last digit by where a row lies, so that an older word won."""
+    rows = np.random.default_rng(0).normal(size=(40, 384)).astype(np.float32)
+    for row in rows / np.linalg.norm(rows, axis=1, keepdims=True):
+        for count in (2, 5, 17):
+            signs = [1] * (count - 1) + [-1]
+            told = [Remembered(n, row, 0, sign, 1.0) for n, sign in enumerate(signs)]
+            _, said = Memory.of(told, dim=384).recall(np.array([[0.5]]), row[None])
+            assert said[0, 0] == -1
+
+
 def test_an_authors_word_counts_less_for_others_and_fully_for_the_same_text() -> None:
     weak = Memory.of([Remembered(1, at(1), 0, -1, 0.3)], dim=3)
     assert recalled(weak, 1, 0.99) == pytest.approx(SAID_NO)
