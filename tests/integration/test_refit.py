@@ -63,7 +63,6 @@ def correct(
     context: Context, repository_id: int, number: int, *, removed: str = "", added: str = ""
 ) -> int:
     """What a webhook would leave behind: our decision, what came of it, and a human who disagrees."""
-    now = datetime.now(UTC).replace(microsecond=0)
     with context.database.session() as session:
         issue_id = issues.ids_by_number(session, repository_id)[number]
         decided = [Decision(removed or added, "apply" if removed else "abstain", "", 0.9, 0.5)]
@@ -74,6 +73,8 @@ def correct(
             effects.plan(session, issue_id, kind="add", label=removed, decision_id=decision_id)
             (effect,) = session.scalars(select(Effect).where(Effect.issue_id == issue_id))
             effects.finish(session, effect.id, status="done", detail="", waited_s=0)
+        now = datetime.now(UTC).replace(microsecond=0)  # looked at last: people answer what is done
+        if removed:
             ours = LabelEvent(removed, True, "us[bot]", "us", now)
             label_events.record(session, issue_id, [ours], source="effect")
         human = LabelEvent(removed or added, bool(added), "ada", "human", now)
