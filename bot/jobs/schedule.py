@@ -174,16 +174,31 @@ def run_schedules(
 def fire_due(
     reach: HasDatabase, schedule: Schedule, *, now: datetime, started: datetime | None = None
 ) -> bool:
-    """Run the latest due time that nobody claimed yet; older ones are made up for by it.
+    """Run the latest due time that nobody claimed yet; older ones are made up for by it. Where there is
+    none, the last one is run once more if whoever ran it died midway.
 
     `started` counts as the last run where there is no other, so that a new database waits for its
     first due time. Returns whether it ran; a failure, ours too, is stored, logged and never raised.
     """
     with reach.database.session() as session:
-        last = schedule_runs.latest(session, schedule.name) or started
-        due = latest_due(schedule.trigger, since=last, now=now) if last else None
-        if due is None or not schedule_runs.claim(session, schedule.name, due):
+        last = schedule_runs.latest(session, schedule.name)
+    since = last or started
+    due = (latest_due(schedule.trigger, since=since, now=now) if since else None) or last
+    if due is None:
+        return False
+    with schedule_runs.running(reach.database, schedule.name, due) as alone:
+        if not alone or not _claimed(reach.database, schedule.name, due):
             return False
+        _run(reach, schedule, due)
+    return True
+
+
+def _claimed(database: Database, name: str, due: datetime) -> bool:
+    with database.session() as session:
+        return schedule_runs.claim(session, name, due)
+
+
+def _run(reach: HasDatabase, schedule: Schedule, due: datetime) -> None:
     try:
         outcome = schedule.run(reach)
     except LabelwrightError as error:
@@ -196,7 +211,6 @@ def fire_due(
         log.info("schedule %s: %s", schedule.name, outcome)
     with reach.database.session() as session:
         schedule_runs.finish(session, schedule.name, due, outcome=outcome)
-    return True
 
 
 def latest_due(trigger: CronTrigger, *, since: datetime, now: datetime) -> datetime | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
@@ -38,6 +38,18 @@ class Database:
         """One transaction: committed at the end, rolled back on any exception."""
         with self._sessions.begin() as session:
             yield session
+
+    @contextmanager
+    def alone(self, kind: int, key: int) -> Iterator[bool]:
+        """Whether nobody else is at this piece of work (both: 32 bits, signed), for the time of the block.
+
+        PostgreSQL holds it with the connection, so that whoever dies lets go.
+        """
+        connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()  # closed for good afterwards: a pool would keep the lock
+        with closing(connection):
+            asked = text("SELECT pg_try_advisory_lock(:kind, :key)")
+            yield bool(connection.scalar(asked, {"kind": kind, "key": key}))
 
     def close(self) -> None:
         """Drop the connections; stop the embedded server if nobody else uses it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,15 +93,9 @@ def unfinished(session: Session, *, launcher: str) -> list[int]:
 
 @contextmanager
 def driving(database: Database, run_id: int) -> Iterator[bool]:
-    """Whether the run is ours to bring on, for the time of the block: one process at a time does.
-
-    PostgreSQL holds it with the connection, so that whoever dies lets go.
-    """
-    connection = database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    connection.detach()  # closed for good afterwards: a pool would keep the lock
-    with closing(connection):
-        asked = text("SELECT pg_try_advisory_lock(:key, :run)")
-        yield bool(connection.scalar(asked, {"key": DRIVING, "run": run_id}))
+    """Whether the run is ours to bring on, for the time of the block: one process at a time does."""
+    with database.alone(DRIVING, run_id) as mine:
+        yield mine
 
 
 def lock_verdicts(session: Session) -> None:

@@ -62,7 +62,7 @@ def test_the_latest_due_time(since: datetime, now: datetime, due: datetime | Non
 class Counted:
     """A schedule that counts its runs."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: BaseException | None = None) -> None:
         self.runs = 0
         self._error = error
         self.schedule = Schedule("counted", HOURLY, self._run)
@@ -94,6 +94,42 @@ def test_a_due_time_runs_once(reach: Reach) -> None:
     assert fire_due(reach, counted.schedule, now=now, started=NOON)
     assert not fire_due(reach, counted.schedule, now=now, started=NOON)
     assert counted.runs == 1
+
+
+def test_a_run_that_died_midway_is_run_once_more_and_then_has_failed(reach: Reach) -> None:
+    dies = Counted(SystemExit("killed"))
+    now = NOON + timedelta(minutes=20)
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            fire_due(reach, dies.schedule, now=now, started=NOON)
+    assert not fire_due(reach, dies.schedule, now=now)
+    assert dies.runs == 2
+    assert runs(reach.database) == [(NOON + timedelta(minutes=17), "failed: it died midway, twice")]
+    with reach.database.session() as session:
+        assert schedule_runs.failures(session) == {"counted": 1}
+
+
+def test_a_run_that_died_midway_may_end_well_the_second_time(reach: Reach) -> None:
+    now = NOON + timedelta(minutes=20)
+    with pytest.raises(SystemExit):
+        fire_due(reach, Counted(SystemExit("killed")).schedule, now=now, started=NOON)
+    well = Counted()
+    assert fire_due(reach, well.schedule, now=now)
+    assert not fire_due(reach, well.schedule, now=now)
+    assert runs(reach.database) == [(NOON + timedelta(minutes=17), "counted")]
+
+
+def test_a_run_under_way_is_left_to_whoever_runs_it(reach: Reach) -> None:
+    now = NOON + timedelta(minutes=20)
+    another: list[bool] = []
+
+    def run(_: Reach) -> str:
+        another.append(fire_due(reach, schedule, now=now))
+        return "ran"
+
+    schedule = Schedule("long", HOURLY, run)
+    assert fire_due(reach, schedule, now=now, started=NOON)
+    assert another == [False]
 
 
 def test_many_schedulers_run_a_due_time_once(reach: Reach) -> None:

@@ -220,11 +220,11 @@ def save_head(session: Session, repository: int, artefact: bytes, expectation: d
     )
 
 
-def test_a_due_time_is_claimed_once(session: Session) -> None:
+def test_a_due_time_that_ended_is_claimed_once(session: Session) -> None:
     assert schedule_runs.claim(session, "reconcile", NOW)
+    schedule_runs.finish(session, "reconcile", NOW, outcome="fine")
     assert not schedule_runs.claim(session, "reconcile", NOW)
     assert schedule_runs.claim(session, "reconcile", NOW + timedelta(hours=1))
-    schedule_runs.finish(session, "reconcile", NOW, outcome="fine")
     assert schedule_runs.latest(session, "reconcile") == NOW + timedelta(hours=1)
     assert schedule_runs.latest(session, "other") is None
 

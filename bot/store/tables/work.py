@@ -57,7 +57,7 @@ class Effect(Base):
 
 
 class ScheduleRun(Base):
-    """One due time of one schedule: whoever inserts the row runs it."""
+    """One due time of one schedule; without an outcome it is being run, or its run died."""
 
     __tablename__ = "schedule_runs"
 
