@@ -26,7 +26,8 @@ LATELY_DELTA = 0.01
 """So many of the newest known applications are asked by themselves, and the chance that they speak against
 a promise that is kept: triage can change from one month to the next, and a record of years hides it."""
 MEMORY = 90 * 86400.0
-"""Seconds that practice is remembered: a label that it muted gets another chance by its record."""
+"""Seconds that practice is remembered: a label that it muted gets another chance by its record, and what was
+the newest evidence that long ago is no longer of today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,10 @@ def turned_lately(right: NDArray[np.bool_], *, target: float) -> str:
     newest = int(right[-LATELY:].sum())
     if len(right) < LATELY or upper_bound(newest, LATELY, delta=LATELY_DELTA) >= target:
         return ""
-    return f"of the newest {LATELY} known cases {newest} were right, surely below {target:.0%}"
+    return (
+        f"of the newest {LATELY} known cases {newest} were right, surely below {target:.0%}: nothing is applied"
+        " until newer ones are right, or none came for 90 days"
+    )
 
 
 def _broken(

@@ -1,6 +1,7 @@
 """Word counts of issues in memory: a refit within seconds cannot read ten thousand texts anew.
 
-Some 700 bytes an issue. What has changed since it was counted is counted again.
+Bounded by bytes, for one issue may be three words and the next a log. What has changed since it was
+counted is counted again.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from bot.classify.sides import author_marks
 from bot.classify.words import IDS, count_words
 from bot.core.text import issue_text
 
-CAPACITY = 60_000
+CAPACITY = 64 << 20
+"""Bytes of counts in memory: some sixty thousand issues of ordinary length."""
 AT_ONCE = 1000
 """Texts in memory at a time, while they are counted."""
+OVERHEAD = 450
+"""Bytes of a row beside its counts: two arrays, a tuple, a place in the order."""
 
 
 class Filed(NamedTuple):
@@ -37,13 +41,18 @@ class _Row(NamedTuple):
     ids: NDArray[np.int32]
     counts: NDArray[np.float32]
 
+    @property
+    def bytes(self) -> int:
+        return OVERHEAD + self.ids.nbytes + self.counts.nbytes
+
 
 class WordCache:
-    """Least-recently-used counts by issue id."""
+    """Least-recently-used counts by issue id, `capacity` bytes of them."""
 
     def __init__(self, *, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._rows: OrderedDict[int, _Row] = OrderedDict()
+        self._held = 0
         self._lock = threading.Lock()
 
     def counts(self, filed: Sequence[Filed]) -> csr_matrix:
@@ -74,10 +83,14 @@ class WordCache:
     def _keep(self, ids: Iterable[int], rows: Sequence[_Row]) -> None:
         with self._lock:
             for id_, row in zip(ids, rows, strict=True):
+                self._drop(self._rows.pop(id_, None))
                 self._rows[id_] = row
-                self._rows.move_to_end(id_)
-            while len(self._rows) > self._capacity:
-                self._rows.popitem(last=False)
+                self._held += row.bytes
+            while self._held > self._capacity:
+                self._drop(self._rows.popitem(last=False)[1])
+
+    def _drop(self, row: _Row | None) -> None:
+        self._held -= row.bytes if row else 0
 
 
 def _count(filed: Sequence[Filed], keys: Mapping[int, int]) -> list[_Row]:

@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 
 from bot.classify import artefact
 from bot.classify.calibrate import Combiner, cross_probabilities, fit_combiner
-from bot.classify.choices import Earlier
+from bot.classify.choices import MEMORY, Earlier
 from bot.classify.expectation import Expectation
 from bot.classify.folds import forward_blocks, repeats
 from bot.classify.history import History
@@ -176,7 +176,7 @@ def fit_heads(
     past = _chain_forward(history, counts, fit)
     combiner = fit_combiner(past.evidence, past.known)
     p = cross_probabilities(past.evidence, past.known, past.block, start=combiner)
-    scored = Scored(p, past.known, past.block)
+    scored = Scored(p, past.known, past.block, current=_current(history))
     sides = fit(history.vectors, counts, history.known, weights=history.weights, start=past.latest)
     promises = {
         target: make_promise(
@@ -252,6 +252,13 @@ def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Side
         block.append(np.full(len(rows), number, np.int32))
     joined = np.concatenate(evidence, axis=1), np.concatenate(known), np.concatenate(block)
     return _Past(*joined, latest=sides)
+
+
+def _current(history: History) -> bool:
+    """Whether people's labels that owe nothing to us still arrive. Without a silent share they end where
+    we began; what they said last must not speak of today for ever."""
+    told = history.times[history.witnesses]
+    return not len(told) or bool(history.times[-1] - told[-1] <= MEMORY)
 
 
 def _families(

@@ -48,11 +48,12 @@ class LabelCut:
 @dataclass(frozen=True, slots=True)
 class Scored:
     """Issues scored by what came before them: probabilities [n, L], known pairs [n, L], and the block
-    [n] of time that each was scored in."""
+    [n] of time that each was scored in. `current`: whether the newest of them tell of today."""
 
     probabilities: NDArray[np.float64]
     known: NDArray[np.int8]
     block: NDArray[np.int32]
+    current: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ def make_promise(
     why = _reasons(barred, records, terms, unproven=_unproven(known[tested], pooled, terms))
     apply_at = _own_cuts(pooled, records, why, target)
     reached = sure & (p >= np.array([np.inf if cut is None else cut for cut in apply_at]))
-    if turned := turned_lately(known[reached & (known != 0)] > 0, target=target):
+    turned = turned_lately(known[reached & (known != 0)] > 0, target=target)
+    if turned and scored.current:
         # Nothing is applied until the newest are right again; what was proved is held for that day.
         why = tuple(reason or turned for reason in why)
         apply_at = (None,) * len(labels)

@@ -78,11 +78,24 @@ def test_only_what_is_not_in_memory_is_read_and_a_part_at_a_time(
 
 
 def test_the_least_recently_used_go_first(counted_rows: list[int]) -> None:
-    words = WordCache(capacity=2)
+    words = WordCache(capacity=1200)
     assert same(words.counts(FILED), fresh(FILED))
     words.counts(FILED[1:])
     words.counts(FILED[:1])
     assert counted_rows == [3, 1]
+
+
+def test_memory_is_bounded_by_bytes_and_not_by_issues(counted_rows: list[int]) -> None:
+    words = WordCache(capacity=1800)
+    log = Filed(9, "It crashes", " ".join(f"frame{n}" for n in range(1000)), "NONE")
+    words.counts(FILED)
+    words.counts([log])  # takes the room of all three
+    words.counts(FILED)
+    edited = FILED[2]._replace(title="Again")
+    words.counts([edited])
+    words.counts([edited])
+    words.counts(FILED[:2])  # an issue that was counted again counts once
+    assert counted_rows == [3, 1, 3, 1]
 
 
 def test_no_issues_no_counts() -> None:

@@ -184,6 +184,26 @@ def test_another_version_or_other_tensors_are_refused(head: Head) -> None:
         Head.from_bytes(save(tensors))
 
 
+@pytest.mark.parametrize("days", [1, 100])
+def test_what_turned_silences_as_long_as_it_tells_of_today(days: int) -> None:
+    """Without a silent share no evidence comes after our first day: silence would never end."""
+    turned = repository(400)
+    turned.known[385:] *= -1
+    later = repository(1, seed=1)
+    head = fit(
+        History(
+            texts=[*turned.texts, *later.texts],
+            vectors=np.concatenate([turned.vectors, later.vectors]),
+            known=np.concatenate([turned.known, later.known]),
+            times=np.append(turned.times, 400 + 86400.0 * days),
+            unbiased=np.arange(401) < 400,
+        )
+    )
+    reasons = {cut.why_muted for cut in head.cuts}
+    assert any("until newer ones are right" in reason for reason in reasons) == (days == 1)
+    assert any(cut.apply_at is not None for cut in head.cuts) == (days == 100)
+
+
 def test_the_same_history_gives_the_same_bytes(head: Head) -> None:
     assert fit(repository(400)).to_bytes() == head.to_bytes()
 
