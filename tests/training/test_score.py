@@ -165,6 +165,14 @@ def test_few_issues_are_all_trained_on_and_nothing_is_promised(base: Path) -> No
     [
         (make_rows(30), ["--labels", "bug,featrue"], "Did you mean 'feature'"),
         (make_rows(30), ["--labels", "bug"], "One class"),
+        (
+            [
+                {**row, "labels": [row["labels"][0].replace("bug", "bug, odd")]}
+                for row in make_rows(30)
+            ],
+            ["--labels", 'feature, "bug, odd",questoin'],
+            "has the label 'questoin'",
+        ),
         (make_rows(30), ["--recipe", "standart"], "Did you mean 'standard'"),
         (make_rows(30), ["--labels", "bug,feature", "--min-count", "3"], "give one of them"),
         ([{**row, "labels": ["bug"]} for row in make_rows(30)], [], "two are needed"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +25,9 @@ Json = Annotated[Path | None, typer.Option("--json", help="Where to write all fi
 ByRepo = Annotated[
     bool, typer.Option("--by-repo", help="Figures of each repository, and their mean")
 ]
-Labels = Annotated[str, typer.Option(help="Labels to learn, separated by commas")]
+Labels = Annotated[
+    str, typer.Option(help='Labels to learn, separated by commas: A,B,"C, with one"')
+]
 MinCount = Annotated[int | None, typer.Option(min=1, help="Learn labels as frequent as this")]
 RecipeName = Annotated[
     str, typer.Option(help="How to train: standard, separate, fast, setfit, or a recipe file")
@@ -56,7 +59,7 @@ def score(
     """Train on one file, test on another, print how good the labels were."""
     with polite_errors():
         need_training_extra()
-        names = tuple(name.strip() for name in labels.split(",") if name.strip())
+        names = _names(labels)
         _check(names, min_count, json_out)
         from training.scoring.score import Question
 
@@ -74,6 +77,12 @@ def score(
         )
         answer = _ask(question, json_out)
     _show(answer)
+
+
+def _names(labels: str) -> tuple[str, ...]:
+    """Separated by commas; one that has a comma stands in double quotes."""
+    read = csv.reader([labels], skipinitialspace=True)
+    return tuple(name.strip() for row in read for name in row if name.strip())
 
 
 def _check(labels: tuple[str, ...], min_count: int | None, json_out: Path | None) -> None:

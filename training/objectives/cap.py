@@ -28,7 +28,7 @@ from training.objectives.pseudo import (
 
 @dataclass
 class ClassAware(Term):
-    """Pseudo-labels are drawn up anew at each of `looks` moments, evenly over the steps."""
+    """Pseudo-labels are drawn up anew now and then, evenly over the steps."""
 
     name: ClassVar[str] = "cap"
     weight: float = 1.0
@@ -40,7 +40,8 @@ class ClassAware(Term):
     after: float = 0.25
     """Share of the steps that go by first: a network that knows nothing yet would teach that."""
     looks: int = 4
-    """So often the whole pool is looked at. Not once an epoch: few labels make many, a large history one."""
+    """Between two looks at the whole pool lies 1 / `looks` of the steps: as it stands there are three. Not
+    one an epoch: few labels make many, a large history one."""
     _pseudo: torch.Tensor | None = field(default=None, init=False)
     """[m, L] in {+1, -1, 0}, like known pairs."""
     _looked: float = field(default=-1.0, init=False)
