@@ -27,7 +27,7 @@ _SECONDS = """
 _COUNTED = {
     "deliveries": """
         SELECT ARRAY[event, status], count(*), 0::float FROM deliveries
-        WHERE id > :after AND id <= :upto GROUP BY 1
+        WHERE status <> 'stored' AND id > :after AND id <= :upto GROUP BY 1
     """,
     "decisions": """
         SELECT ARRAY[action], count(*), 0::float FROM decisions
@@ -35,7 +35,7 @@ _COUNTED = {
     """,
     "effects": """
         SELECT ARRAY[kind, status], count(*), 0::float FROM effects
-        WHERE id > :after AND id <= :upto GROUP BY 1
+        WHERE status <> 'pending' AND id > :after AND id <= :upto GROUP BY 1
     """,
     "label_seconds": _SECONDS.format(waited="0"),
     "label_unspaced_seconds": _SECONDS.format(waited="effects.waited_s"),
