@@ -32,7 +32,7 @@ _NEAREST = text(
           SELECT e.actor_kind = 'human' AND e.added
           FROM label_events e
           WHERE e.issue_id = i.id AND e.label = :label
-          ORDER BY e.at DESC, e.id DESC
+          ORDER BY e.at DESC, e.github_id DESC, e.id DESC
           LIMIT 1
       ), true)
     ORDER BY v.embedding <=> asked.embedding, i.number

@@ -185,6 +185,22 @@ def test_neighbours_are_issues_that_people_labelled_so(session: Session, reposit
     assert nearest_labelled(session, ids[0], "bug", **{**KEY, "bundle": "other"}) == []
 
 
+def test_the_last_word_on_a_neighbours_label_is_told_by_github_not_by_our_order(
+    session: Session, repository: int
+) -> None:
+    """A harvest reads backwards, and GitHub cuts times to the second."""
+    asked, taken_off = (
+        issues.upsert(session, repository, an_issue(n, labels=frozenset({"bug"})), as_filed=True)
+        for n in (1, 2)
+    )
+    one = np.ones(2, np.float32)
+    vectors.save(session, [(asked, one), (taken_off, one)], **KEY)
+    told = LabelEvent("bug", True, "ada", "human", NOW, 11), replace(BY_US, at=NOW, github_id=12)
+    for event in reversed(told):
+        label_events.record(session, taken_off, [event], source="harvest")
+    assert nearest_labelled(session, asked, "bug", **KEY) == []
+
+
 @pytest.mark.parametrize("state", sorted(NOT_TEACHING))
 def test_issues_that_teach_nothing_are_no_neighbours_and_not_polled(
     session: Session, repository: int, state: str
