@@ -56,8 +56,9 @@ def learned(before: Provenance, snapshot: Snapshot) -> Provenance:
     Raises:
         UserError: that encoder has seen part of what the snapshot keeps to evaluate by.
     """
-    for data in snapshot.repositories:
-        _check_unseen(before, snapshot.id, data)
+    if set(before.snapshots) != {snapshot.id}:  # of that itself it has seen the training part alone
+        for data in snapshot.repositories:
+            _check_unseen(before, data)
     seen = dict(before.seen)
     for data in snapshot.repositories:
         newest = _newest(data)
@@ -67,14 +68,12 @@ def learned(before: Provenance, snapshot: Snapshot) -> Provenance:
     return Provenance(snapshots, dict(sorted(seen.items())))
 
 
-def _check_unseen(before: Provenance, snapshot: str, data: RepositoryData) -> None:
+def _check_unseen(before: Provenance, data: RepositoryData) -> None:
     window = data.facts.window
     if window is None or data.name not in before.seen:
         return
     until = before.seen[data.name]
     if until is None or window.first is None:
-        if set(before.snapshots) == {snapshot}:
-            return  # its training part alone
         told = f"learned from {data.name}, whose issues bear no time,"
     elif until < window.first:
         return

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import resource
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,12 @@ TREE = {
     "name": "fit",
     "none": None,
     "nested": {"weights": torch.arange(6.0).view(2, 3), "empty": torch.zeros(0, dtype=torch.int64)},
+    "half": {
+        "a": torch.ones(3, dtype=torch.bfloat16),
+        "number": torch.tensor(2.5),
+        "one": torch.tensor(4).expand(1),
+        "ä": torch.tensor([True]),
+    },
     "states": [torch.tensor([1, 2], dtype=torch.uint8), {"x": 0.1}],
 }
 
@@ -57,6 +64,15 @@ def test_tensors_that_share_memory_are_kept_apart(tmp_path: Path) -> None:
     found = read_checkpoint(tmp_path / "c")
     assert found["a"].shape == (4,)
     assert found["b"].shape == (2, 2)
+
+
+def test_it_is_not_built_in_memory_first(tmp_path: Path) -> None:
+    """Four times the weights, next to what a step needs."""
+    much = torch.ones(1_000_000)
+    tracemalloc.start()
+    write_checkpoint(tmp_path / "c", {"much": much})
+    assert tracemalloc.get_traced_memory()[1] < much.nbytes / 4
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("kept", [0, 5, 40, -1])

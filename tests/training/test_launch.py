@@ -88,13 +88,23 @@ def test_torchrun_fits_here(work: Work) -> None:
     assert told
 
 
-def test_a_fit_that_fails_shows_the_end_of_its_log(work: Work, base: Path) -> None:
-    recipe = tiny_recipe(encoder=str(base), learning_rate=1e30, head_learning_rate=1e30)
-    work.recipe.write_text(recipe_text(recipe))
-    with pytest.raises(FitFailed, match=r"fit\.log tells all") as failed:
-        Local(ranks=1, restarts=0, tries=1).fit(work, on_progress=lambda told: None)
-    assert "lower learning_rate" in (work.directory / "fit.log").read_text()
-    assert "Its last lines" in str(failed.value)
+def test_a_fit_that_dies_is_tried_again_and_shows_the_end_of_its_log(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = [sys.executable, "-c", "raise SystemExit('out of luck')"]
+    monkeypatch.setattr(Local, "command", lambda *_: dying)
+    with pytest.raises(FitFailed, match=r"fit\.log tells all. Its last lines:\nout of luck"):
+        Local(poll=0.01).fit(work, on_progress=lambda told: None)
+    assert (work.directory / "fit.log").read_text() == "out of luck\n" * 2
+
+
+def test_what_no_retry_can_help_is_told_at_once(work: Work, base: Path) -> None:
+    """Neither torchrun nor its launcher tries again, and the message is not lost in a traceback."""
+    work.recipe.write_text(recipe_text(tiny_recipe(encoder=str(base), engine="setfit")))
+    with pytest.raises(FitFailed, match=r"^The recipe .* runs 'contrastive'"):
+        Local(ranks=2).fit(work, on_progress=lambda told: None)
+    log = (work.directory / "fit.log").read_text()
+    assert log.count("error: The recipe") == 1
 
 
 def test_who_will_not_wait_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +192,14 @@ def test_progress_is_the_last_whole_line(work: Work) -> None:
     assert work.progress() == {"step": 2}
     metrics.write_text((json.dumps({"step": 3, "pad": "x" * 500}) + "\n") * 400)
     assert work.progress()["step"] == 3
+
+
+def test_progress_tells_of_the_twin_that_is_fitted_first(work: Work) -> None:
+    (work.out / "twin").mkdir(parents=True)
+    (work.out / "twin" / "metrics.jsonl").write_text('{"leg": "fit", "step": 3}\n')
+    assert work.progress() == {"leg": "twin fit", "step": 3}
+    (work.out / "metrics.jsonl").write_text('{"leg": "fit", "step": 0}\n')
+    assert work.progress() == {"leg": "fit", "step": 0}
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")

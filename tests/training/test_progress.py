@@ -61,6 +61,7 @@ def test_what_a_run_tells_reads_as_a_sentence() -> None:
         export,
         export,
         {"a/b": "1 of 2"},
+        {"waiting": "for process 1"} | STEP,
     ):
         tell(told)
         seconds[0] += 15
@@ -69,6 +70,7 @@ def test_what_a_run_tells_reads_as_a_sentence() -> None:
         "fit: step 7 of 9, loss 2.500, 80 s left",
         "step export",
         "a/b 1 of 2",
+        "waiting for process 1; fit: step 1 of 9, loss 2.500, 80 s left",
     ]
 
 

@@ -69,6 +69,15 @@ def test_what_was_seen_adds_up(snapshot: Snapshot) -> None:
     assert other == Provenance(("x", snapshot.id), {"a/one": at, "b/two": at})
 
 
+def test_issues_of_one_second_are_on_either_side_of_a_cut(tmp_path: Path) -> None:
+    """As an import files them."""
+    rows = [{**row, "created_at": START.isoformat()} for row in dated_rows(90)]
+    snapshot = cut_rows(tmp_path, rows, least=10)
+    first = learned(UNKNOWN, snapshot)
+    assert first.seen == {"a/one": START}
+    assert learned(first, snapshot) == first
+
+
 def test_issues_without_times_are_told_apart_by_their_snapshot(tmp_path: Path) -> None:
     rows = [{**row, "created_at": None} for row in dated_rows(90)]
     snapshot = cut_rows(tmp_path, rows, least=10)

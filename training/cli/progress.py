@@ -93,8 +93,9 @@ def watch(console: Console, *, hint: str) -> Iterator[OnTold]:
 def in_words(told: Mapping[str, Any]) -> str:
     """A line of `metrics.jsonl` as a person reads it; anything else as names and values."""
     if {"leg", "step", "steps", "loss", "seconds_left"} <= told.keys():
+        waiting = f"waiting {told['waiting']}; " if "waiting" in told else ""
         return (
-            f"{told['leg']}: step {told['step']} of {told['steps']}, loss {told['loss']:.3f}, "
+            f"{waiting}{told['leg']}: step {told['step']} of {told['steps']}, loss {told['loss']:.3f}, "
             f"{told['seconds_left']:.0f} s left"
         )
     return ", ".join(f"{name} {value}" for name, value in told.items())

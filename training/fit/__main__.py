@@ -1,16 +1,18 @@
 """`torchrun ... -m training.fit --recipe FILE --snapshot DIR --out DIR`: train an encoder on a snapshot.
 
 Exit codes of a rank: 0 done, 2 bad input, 3 no retry helps as it is, 75 preempted (the same command
-goes on). torchrun itself ends with 1 for any of the last three.
+goes on). torchrun itself ends with 1 for any of the last three; after 2 and 3 it does not start ranks anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -18,12 +20,14 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
+import psutil  # type: ignore[import-untyped]
 import torch
 
 from bot.errors import LabelwrightError, UserError
 from training import distributed
 from training.fit.run import Job, run
 from training.fit.saver import Preempted
+from training.launch import REFUSAL
 from training.recipe_file import read_recipe
 from training.trackers import AUTO
 
@@ -32,10 +36,13 @@ SMALLER = (
     "Halve batch and double accumulate in the recipe, or set checkpointing = true; "
     "then give another --out."
 )
+TORCHRUN = {"torchrun", "torch.distributed.run"}
+FIRST_WORD = 1.0
+"""Seconds that the other ranks of a machine give the first one to say why."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """One rank from its start to its end; says what went wrong once, on rank 0."""
+    """One rank from its start to its end; what went wrong is said once a machine."""
     asked = _parse(words)
     kind = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -49,11 +56,13 @@ def main(words: Sequence[str] | None = None) -> int:
             )
             run(job)
     except torch.OutOfMemoryError as error:
-        return _say(f"error: {error} {SMALLER}", GAVE_UP)
+        return _refuse(f"{error} {SMALLER}", GAVE_UP)
     except Preempted as stopped:
-        return _say(str(stopped), PREEMPTED)
+        if _first_here():
+            sys.stderr.write(f"{stopped}\n")
+        return PREEMPTED
     except LabelwrightError as error:
-        return _say(f"error: {error}", BAD_INPUT if isinstance(error, UserError) else GAVE_UP)
+        return _refuse(str(error), BAD_INPUT if isinstance(error, UserError) else GAVE_UP)
     return DONE
 
 
@@ -71,10 +80,24 @@ def _same_numbers(kind: str) -> Iterator[None]:
         torch.use_deterministic_algorithms(before)
 
 
-def _say(text: str, code: int) -> int:
-    if os.environ.get("RANK", "0") == "0":
-        sys.stderr.write(text + "\n")
+def _refuse(why: str, code: int) -> int:
+    """The first rank of a machine says why; torchrun, which would try again all the same, is stopped."""
+    if not _first_here():
+        time.sleep(FIRST_WORD)
+    else:
+        sys.stderr.write(f"error: {why}\n")
+        sys.stderr.flush()
+    if REFUSAL in os.environ:
+        Path(os.environ[REFUSAL]).write_text(why, encoding="utf-8")
+    with suppress(psutil.Error):
+        parent = psutil.Process(os.getppid())
+        if TORCHRUN & {Path(word).name for word in parent.cmdline()[:3]}:
+            parent.send_signal(signal.SIGTERM)
     return code
+
+
+def _first_here() -> bool:
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def _parse(words: Sequence[str] | None) -> argparse.Namespace:

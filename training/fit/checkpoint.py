@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from bot.errors import GiveUp, UserError
 
@@ -22,6 +22,19 @@ Tree: TypeAlias = Any
 
 TENSOR = "tensor"
 """The one key of a dict that stands for a tensor in the JSON."""
+DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+"""As safetensors calls them, https://github.com/huggingface/safetensors#format"""
 
 
 class NotSaved(GiveUp):
@@ -32,7 +45,7 @@ def write_checkpoint(path: Path, tree: Tree) -> None:
     """Raises NotSaved if the disk is full or refuses; then the file before stays as it was."""
     tensors: dict[str, torch.Tensor] = {}
     text = json.dumps(_without_tensors(tree, tensors, "t"))
-    write_whole(path, save(tensors, metadata={"tree": text}))
+    _write_whole(path, _safetensors(tensors, {"tree": text}))
 
 
 def read_checkpoint(path: Path) -> Tree:
@@ -54,10 +67,15 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         NotSaved: the disk is full, or the folder cannot be written.
     """
+    _write_whole(path, [content])
+
+
+def _write_whole(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     unfinished = path.with_name(path.name + ".unfinished")
     try:
         with unfinished.open("wb") as stream:
-            stream.write(content)
+            for part in parts:
+                stream.write(part)
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(path)
@@ -65,9 +83,35 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise NotSaved(
-            f"{path}: cannot be written ({error.strerror}; {len(content) / 1e6:,.0f} MB). Make room or "
-            "give another place, then start the same command again: it goes on from the last checkpoint."
+            f"{path}: cannot be written ({error.strerror}). Make room or give another place, then start the "
+            "same command again: it goes on from the last checkpoint."
         ) from error
+
+
+def _safetensors(
+    tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]
+) -> Iterator[bytes | memoryview]:
+    """The file of the tensors, part by part: at no time is a second one of them all in memory. The widest
+    numbers come first, so that each tensor lies as its numbers ask."""
+    ordered = sorted(tensors, key=lambda name: -tensors[name].element_size())
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name in ordered:
+        tensor, start = tensors[name], end
+        end += tensor.nbytes
+        header[name] = {
+            "dtype": DTYPES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little")
+    yield text
+    for name in ordered:
+        plain = tensors[name].detach().cpu().contiguous()
+        flat = plain.as_strided((plain.numel(),), (1,))  # that of one number may be any
+        yield flat.view(torch.uint8).numpy().data
 
 
 def _settle(directory: Path) -> None:
@@ -81,7 +125,7 @@ def _settle(directory: Path) -> None:
 
 def _without_tensors(tree: Tree, tensors: dict[str, torch.Tensor], at: str) -> Tree:
     if isinstance(tree, torch.Tensor):
-        tensors[at] = tree.detach().cpu().contiguous().clone()
+        tensors[at] = tree
         return {TENSOR: at}
     if isinstance(tree, dict):
         return {str(key): _without_tensors(tree[key], tensors, f"{at}/{key}") for key in tree}

@@ -24,6 +24,10 @@ ENVIRONMENT: Mapping[str, str] = {
     "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(GRACE - 20),
 }
 """What every torchrun is told."""
+REFUSAL = "LABELWRIGHT_FIT_REFUSAL"
+"""Variable with the path of a file, where ranks write why no retry can help; not there if one may."""
+
+METRICS = "metrics.jsonl"
 
 OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Called again and again with the newest line of `metrics.jsonl`; what it raises stops the fit."""
@@ -62,15 +66,21 @@ class Work:
         return ["-m", "training.fit", *(str(x) for pair in files.items() for x in pair)]
 
     def progress(self) -> dict[str, Any]:
-        """The newest line of the fit's metrics that is whole; empty before the first."""
-        for line in reversed(_end(self.out / "metrics.jsonl").splitlines()):
-            try:
-                told = json.loads(line)
-            except ValueError:
-                continue  # it is being written, or was cut at its start
-            if isinstance(told, dict):
-                return told
-        return {}
+        """The newest line of the fit's metrics that is whole; of its supervised twin's, which is fitted
+        first, before there is one; empty before that."""
+        twin = _newest(self.out / "twin" / METRICS)
+        return _newest(self.out / METRICS) or (twin and twin | {"leg": f"twin {twin.get('leg')}"})
+
+
+def _newest(metrics: Path) -> dict[str, Any]:
+    for line in reversed(_end(metrics).splitlines()):
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue  # it is being written, or was cut at its start
+        if isinstance(told, dict):
+            return told
+    return {}
 
 
 def _end(path: Path, size: int = 65_536) -> str:

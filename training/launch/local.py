@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import psutil  # type: ignore[import-untyped]
 
-from training.launch import ENVIRONMENT, GRACE, FitFailed, OnProgress, Work
+from training.launch import ENVIRONMENT, GRACE, REFUSAL, FitFailed, OnProgress, Work
 from training.lock import holder
 
 POLL = 0.5
@@ -42,10 +42,13 @@ class Local:
             self._wait_for_others(work, on_progress)
             if work.whole():
                 return
+            _refusal(work).unlink(missing_ok=True)
             with log.open("ab") as output:
                 self._try(work, output, on_progress)
             if work.whole():
                 return
+            if _refusal(work).is_file():
+                raise FitFailed(f"{_refusal(work).read_text('utf-8')} ({log} tells all)")
         raise FitFailed(f"The fit did not end well; {log} tells all. Its last lines:\n{tail(log)}")
 
     def command(self, work: Work) -> list[str]:
@@ -64,7 +67,7 @@ class Local:
             self.command(work),
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment(),
+            env=environment() | {REFUSAL: str(_refusal(work))},
             start_new_session=True,  # Ctrl-C reaches us alone: the ranks are told in order
         )
         try:
@@ -73,6 +76,11 @@ class Local:
                 time.sleep(self.poll)
         finally:
             stop(process)
+
+
+def _refusal(work: Work) -> Path:
+    """Why no further try can help, once a rank has said so."""
+    return work.directory / "refusal.txt"
 
 
 def gpus() -> int:
