@@ -22,7 +22,7 @@ from bot.core.corrections import Kind
 from bot.core.measure import Measure, measure, pooled
 
 NEAR = (0.5, 0.6, 0.7)
-"""Cosines from which an issue is a near neighbour; reaches of the memory begin at .7 and .9."""
+"""Cosines, from the origin, at which an issue is a near neighbour."""
 WINDOW = 100
 """Arriving issues of one point over time."""
 KINDS: tuple[Kind, ...] = ("removal", "addition", "swap")

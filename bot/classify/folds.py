@@ -59,24 +59,16 @@ def repeats(vectors: NDArray[np.float32], *, start: int = 0) -> NDArray[np.bool_
     """Rows from `start` on whose unit vector nearly equals that of an earlier row; the rows before it are
     not asked."""
     found = np.zeros(len(vectors), dtype=np.bool_)
-    for later, earlier in _alike(vectors, np.arange(start, len(vectors))):
+    for later, earlier in alike(vectors, np.arange(start, len(vectors))):
         found[later[earlier < later]] = True
     return found
 
 
-def same_texts(
-    vectors: NDArray[np.float32], rows: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs (one of `rows`, any row) whose unit vectors nearly equal each other."""
-    found = [(np.zeros(0, np.int64),) * 2, *_alike(vectors, rows)]
-    return np.concatenate([one for one, _ in found]), np.concatenate([other for _, other in found])
-
-
-def _alike(
+def alike(
     vectors: NDArray[np.float32], rows: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """(row of `rows`, row it nearly equals), a part at a time. Looked for in a random projection, where it
-    is cheap, with some slack; then checked."""
+    """Pairs (one of `rows`, any row) whose unit vectors nearly equal each other, a part at a time. Looked for
+    in a random projection, where it is cheap, with some slack; then checked."""
     rng = np.random.default_rng(0)
     short = vectors @ rng.normal(size=(vectors.shape[1], SKETCH)).astype(np.float32)
     short /= np.maximum(np.linalg.norm(short, axis=1, keepdims=True), 1e-9)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from bot.classify.folds import WINDOW, same_texts
+from bot.classify.folds import WINDOW, alike
 from bot.classify.head import Head
 from bot.classify.history import History
 from bot.classify.sides import Taught, refit_columns, taught
@@ -171,9 +171,11 @@ def _judged(history: History, lessons: Sequence[Lesson]) -> NDArray[np.int64]:
 def _same_text(vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.int32]:
     """Group [n] of each issue: those with the same text as one of `rows` share its group."""
     n = len(vectors)
-    pairs = same_texts(vectors, rows)
-    links = coo_matrix((np.ones(len(pairs[0]), np.int8), pairs), shape=(n, n))
-    return np.asarray(connected_components(links, directed=False)[1])
+    group = np.arange(n, dtype=np.int32)
+    for one, other in alike(vectors, rows):
+        links = coo_matrix((np.ones(len(one), np.int8), (group[one], group[other])), shape=(n, n))
+        group = connected_components(links, directed=False)[1][group]
+    return group
 
 
 def _untold(data: Taught, lessons: Sequence[Lesson]) -> Taught:
@@ -205,7 +207,12 @@ def _out_of_fold(
         if not len(here):
             continue
         sides = refit_columns(
-            head.sides, columns, taught=data, label_vectors=head.label_vectors, rows=~out
+            head.sides,
+            columns,
+            taught=data,
+            names=head.labels,
+            label_vectors=head.label_vectors,
+            rows=~out,
         )
         memory = head.memory.without(data.vectors[here])
         blind = replace(head, sides=sides, memory=memory)

@@ -18,7 +18,6 @@ from bot.classify.folds import (
     WINDOW,
     forward_blocks,
     repeats,
-    same_texts,
 )
 
 
@@ -62,11 +61,15 @@ def test_repeats_are_the_later_ones() -> None:
     assert np.flatnonzero(repeats(vectors, start=2000)).tolist() == found[1:]
 
 
-def test_the_same_texts_are_those_of_a_look_at_every_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_that_are_alike_are_those_of_a_look_at_every_pair(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(folds, "PAIRS", 100)  # the fifty make more
     vectors, rows = alike(), np.array([3, 7, 1500, *range(2000, 3050)])
     here, there = np.nonzero(vectors[rows] @ vectors.T > REPEAT)
-    found = set(zip(*(side.tolist() for side in same_texts(vectors, rows)), strict=True))
+    parts = list(folds.alike(vectors, rows))
+    assert max(len(one) for one, _ in parts) <= 100
+    found = {pair for part in parts for pair in zip(*map(np.ndarray.tolist, part), strict=True)}
     assert found == set(zip(rows[here].tolist(), there.tolist(), strict=True))
     assert {(3, 1500), (1500, 3), (2999, 1400), (3001, 3049)} <= found
 
@@ -74,7 +77,7 @@ def test_the_same_texts_are_those_of_a_look_at_every_pair(monkeypatch: pytest.Mo
 def test_no_issue_repeats_nothing() -> None:
     nothing = np.zeros((0, 8), np.float32)
     assert repeats(nothing).shape == (0,)
-    assert [len(side) for side in same_texts(nothing, np.zeros(0, np.int64))] == [0, 0]
+    assert list(folds.alike(nothing, np.zeros(0, np.int64))) == []
 
 
 def test_only_the_newest_window_is_scored() -> None:

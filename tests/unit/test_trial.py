@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bot.classify import folds
 from bot.classify.head import Head, History, fit_head, refit_labels
 from bot.classify.memory import Memory, Remembered
-from bot.classify.trial import FOLDS, Lesson, Trial, compare
+from bot.classify.trial import FOLDS, Lesson, Trial, _same_text, compare
 from bot.core.types import IssueText, LabelSpec
 
 DIM = 16
@@ -108,3 +109,18 @@ def test_a_swap_is_right_only_if_both_halves_are() -> None:
     rows = [(True, True), (True, False), (False, False), (False, True)]
     assert [swap.right(np.array(row)) for row in rows] == [False, False, False, True]
     assert FOLDS > 1
+
+
+def test_one_text_is_one_group_however_its_pairs_are_parted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that a head which forgot an issue has forgotten all that repeat it."""
+    monkeypatch.setattr(folds, "PAIRS", 7)
+    turns = np.array(
+        [*range(0, 90, 6), 200, 206, 300]
+    )  # a chain: neighbours are alike, ends are not
+    vectors = unit(np.stack([np.cos(np.radians(turns)), np.sin(np.radians(turns))], axis=1))
+    group = _same_text(vectors, np.arange(len(turns)))
+    assert len(set(group[:15].tolist())) == 1
+    assert group[15] == group[16]
+    assert len({group[0], group[15], group[17]}) == 3
