@@ -171,7 +171,8 @@ def fit_heads(
     specs = tuple(labels)
     names = tuple(spec.name for spec in specs)
     groups = tuple(tuple(group) for group in exclusive)
-    fit = partial(fit_sides, label_vectors=label_vectors, family=_families(names, families))
+    family = _families(names, families)
+    fit = partial(fit_sides, names=names, label_vectors=label_vectors, family=family)
     counts = counted(history)
     past = _chain_forward(history, counts, fit)
     combiner = fit_combiner(past.evidence, past.known)
@@ -214,6 +215,7 @@ def refit_labels(head: Head, history: History, labels: Sequence[str]) -> Head:
         head.sides,
         [at[label] for label in labels],
         taught=taught(history, head.sides.vocabulary),
+        names=head.labels,
         label_vectors=head.label_vectors,
     )
     return replace(head, sides=sides)

@@ -1,8 +1,8 @@
 """The two sides of a head, the issue's vector and its words, and what they bring before the combiner.
 
 The vector side is a logistic regression whose prior mean is the zero-shot direction, the label's own
-vector minus the mean of the repository's label vectors; the word side has prior mean zero. Refuses
-unknown pairs in its fits.
+vector minus the mean of the repository's label vectors; that of the word side is in the words of the
+label's name. Refuses unknown pairs in its fits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from scipy.sparse import csr_matrix
 
 from bot.classify.history import History
 from bot.classify.logistic import Linear, Prior, fit_logistic
-from bot.classify.words import Vocabulary, count_words, learn_vocabulary, weigh_words
+from bot.classify.names import NAME_WEIGHT, name_words
+from bot.classify.words import (
+    Vocabulary,
+    count_words,
+    features_of,
+    learn_vocabulary,
+    weigh_words,
+)
 from bot.core.types import IssueText
 
 Floats = NDArray[np.float32]
@@ -80,13 +87,15 @@ def fit_sides(
     counts: csr_matrix,
     known: NDArray[np.int8],
     *,
+    names: Sequence[str],
     label_vectors: Floats,
     family: NDArray[np.int32],
     weights: Floats | None = None,
     start: Sides | None = None,
 ) -> Sides:
     """Fit both sides on vectors [n, d], word counts [n, ids] and known pairs [n, L], each counted
-    `weights` [n, L] times. `start`: sides fitted on less, to begin from; saves steps and changes the
+    `weights` [n, L] times. `names` and `label_vectors` [L, d]: what is known of a label without any
+    issue. `start`: sides fitted on less, to begin from; saves steps and changes the
     result within the tolerance."""
     stand_in = CENTRE_WEIGHT / max(1, len(label_vectors)) * label_vectors.sum(axis=0)
     centre = ((vectors.sum(axis=0) + stand_in) / (len(vectors) + CENTRE_WEIGHT)).astype(np.float32)
@@ -108,7 +117,7 @@ def fit_sides(
         words=fit_logistic(
             weigh_words(counts[told], vocabulary),
             truth,
-            _word_prior(truth, len(vocabulary.ids)),
+            _word_prior(truth, said_by_names(vocabulary, names)),
             weights=often,
             start=_carried(start, vocabulary) if start else None,
             max_steps=STEPS,
@@ -146,11 +155,12 @@ def refit_columns(
     columns: Sequence[int],
     *,
     taught: Taught,
+    names: Sequence[str],
     label_vectors: Floats,
     rows: NDArray[np.bool_] | None = None,
 ) -> Sides:
-    """Both sides of some labels learned anew from where they stood; the others stay. `rows` [n]: what
-    they may learn from, everything if not given."""
+    """Both sides of some labels learned anew from where they stood; the others stay. `names`: of all
+    labels. `rows` [n]: what they may learn from, everything if not given."""
     picked = list(columns)
     allowed = np.ones(len(taught.known), dtype=np.bool_) if rows is None else rows
     told = np.flatnonzero((taught.known[:, picked] != 0).any(axis=1) & allowed)
@@ -166,7 +176,7 @@ def refit_columns(
     words = fit_logistic(
         taught.words[told],
         truth,
-        _word_prior(truth, len(sides.vocabulary.ids)),
+        _word_prior(truth, said_by_names(sides.vocabulary, names)[:, picked]),
         weights=weights,
         start=_columns(sides.words, picked),
     )
@@ -232,10 +242,18 @@ def _vector_prior(known: NDArray[np.int8], direction: Floats) -> Prior:
     return _prior(direction, base_rates(known), penalty)
 
 
-def _word_prior(known: NDArray[np.int8], features: int) -> Prior:
+def _word_prior(known: NDArray[np.int8], said: Floats) -> Prior:
     penalty = _penalty(known, least=WORD_PENALTY, caution=WORD_CAUTION)
-    flat = np.zeros((features, known.shape[1]), dtype=np.float32)
-    return _prior(flat, base_rates(known), penalty)
+    return _prior(said, base_rates(known), penalty)
+
+
+def said_by_names(vocabulary: Vocabulary, names: Sequence[str]) -> Floats:
+    """Weights [features, L] that the names of the labels give to their words."""
+    said = np.zeros((len(vocabulary.ids), len(names)), dtype=np.float32)
+    for column, words in enumerate(name_words(names)):
+        ids = np.concatenate([features_of(word) for word in words])
+        said[np.isin(vocabulary.ids, ids), column] = NAME_WEIGHT
+    return said
 
 
 def _prior(weights: Floats, intercepts: Floats, penalty: Floats) -> Prior:

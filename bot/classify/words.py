@@ -109,6 +109,14 @@ def name_features(text: IssueText) -> dict[int, str]:
     }
 
 
+def features_of(words: str) -> Ids:
+    """The features that a word makes in title and body, or that two words make in a title."""
+    hashed = _hashes(_WORD.findall(words.lower()), {})
+    if len(hashed) == 1:
+        return np.concatenate([hashed % BLOCK_IDS, hashed % BLOCK_IDS + BLOCK_IDS])
+    return _pairs(hashed) % BLOCK_IDS + BLOCK_IDS
+
+
 def _features(text: IssueText, mark: str, cache: dict[str, int]) -> Ids:
     title_words = _WORD.findall(text.title.lower())
     title = _hashes(title_words, cache)

@@ -26,6 +26,8 @@ HEAVY_IN_TRAINING = (
     "training/lora.py",
     "training/network.py",
     "training/objectives/",
+    "training/scoring/cores.py",
+    "training/scoring/model.py",
     "training/scoring/score.py",
 )
 """Loaded by the processes that compute; the commands start without torch."""

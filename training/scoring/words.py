@@ -14,9 +14,9 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from bot.classify.names import NAME_WEIGHT, name_words
 from training.data import FiledIssue
 from training.scoring.hierarchy import Hierarchy, OnPart, fit_hierarchy
-from training.scoring.names import NAME_WEIGHT, named_features
 from training.task import Floats, Ints, Task
 
 PENALTY = 0.3
@@ -117,8 +117,10 @@ def _named(vectorizers: Sequence[TfidfVectorizer | None], labels: Sequence[str])
     said = np.zeros((1 + sum(sizes), len(labels)), dtype=np.float32)
     for number, (block, vectorizer) in enumerate(zip(BLOCKS, vectorizers, strict=True)):
         if vectorizer is not None and "analyzer" not in block.options:
-            for feature, column in named_features(vectorizer.vocabulary_, labels):
-                said[1 + sum(sizes[:number]) + feature, column] = NAME_WEIGHT
+            for column, words in enumerate(name_words(labels)):
+                for word in words & vectorizer.vocabulary_.keys():
+                    feature = vectorizer.vocabulary_[word]
+                    said[1 + sum(sizes[:number]) + feature, column] = NAME_WEIGHT
     return said
 
 

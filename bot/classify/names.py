@@ -8,20 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-NAME_WEIGHT = 3.0
+NAME_WEIGHT = 2.0
 """Of a word of the name, before any issue spoke."""
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _BETWEEN = re.compile(r"[^\w+#]+")
-
-
-def named_features(
-    vocabulary: Mapping[str, int], labels: Sequence[str]
-) -> Iterator[tuple[int, int]]:
-    """(feature, label) wherever a word or word pair of the vocabulary is of the label's name."""
-    for column, words in enumerate(name_words(labels)):
-        yield from ((vocabulary[word], column) for word in words if word in vocabulary)
 
 
 def name_words(labels: Sequence[str]) -> list[frozenset[str]]:
