@@ -8,14 +8,10 @@ of a silent share. Sides are fitted on all human labels either way; only calibra
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,42 +19,20 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.precision import Encode, open_encoder, replay_parser
+from benchmarks.precision import open_encoder, replay_parser
+from benchmarks.promise_steps import Step, kept_steps, make_steps
 from bot.classify.calibrate import Combiner, cross_probabilities, fit_combiner
 from bot.classify.choices import NEW_PAIRS, Earlier
-from bot.classify.folds import BLOCKS, forward_blocks, repeats
-from bot.classify.history import History
+from bot.classify.folds import BLOCKS
 from bot.classify.promise import Promise, Scored, make_promise, winners
-from bot.classify.sides import EVIDENCE, Sides, author_marks, fit_sides
-from bot.classify.words import count_words
-from bot.core.evidence import known_pairs
-from bot.core.families import families_of, infer_exclusive
-from bot.core.label_text import label_text
 from bot.core.measure import Measure, measure, pooled
-from bot.core.rules import Rules, learnable
 from bot.core.sequence import disproved
 from bot.core.silence import silent
-from bot.core.text import issue_text
-from bot.core.types import LabelSpec
-from bot.issues_file import FiledIssue, by_repository, read_issues
+from bot.issues_file import by_repository, read_issues
 
 TARGET, DELTA = 0.9, 0.05
 CORRECTED = 0.7
 """Chance that a maintainer takes off a wrong label of ours; the monitor sees no other errors."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """The head of one day: what it was chosen on, and the evidence on the issues start..stop after it."""
-
-    names: tuple[str, ...]
-    exclusive: tuple[tuple[str, ...], ...]
-    known: NDArray[np.int8]
-    evidence: NDArray[np.float32]
-    rows: NDArray[np.int_]
-    start: int
-    stop: int
-    arriving: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -113,9 +87,8 @@ def main() -> None:
                 continue
             for share in options.share:
                 name = f"{path.stem.split('.')[0]} {repo} {share:.0%}, {options.steps} refits"
-                steps = _kept(
-                    options.cache, name, partial(_steps, issues, encode, share, options.steps)
-                )
+                make = partial(make_steps, issues, encode, share, options.steps)
+                steps = kept_steps(options.cache, f"{name} {options.bundle.resolve()}", make)
                 rows.append({"set": name, **{p.name: _figures(steps, p) for p in POLICIES}})
                 _show(rows[-1:])
                 if options.json:
@@ -130,61 +103,6 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--steps", type=int, default=10, help="refits while the rest arrives")
     return parser.parse_args()
-
-
-def _kept(cache: Path | None, name: str, make: Callable[[], list[Step]]) -> list[Step]:
-    """The steps, from the cache where they are: our own file, of this machine."""
-    if cache is None:
-        return make()
-    path = cache / f"steps-{hashlib.sha256(name.encode()).hexdigest()[:16]}.pickle"
-    if not path.exists():
-        path.write_bytes(pickle.dumps(make()))
-    kept: list[Step] = pickle.loads(path.read_bytes())
-    return kept
-
-
-def _steps(issues: Sequence[FiledIssue], encode: Encode, share: float, count: int) -> list[Step]:
-    texts = [issue_text(issue.title, issue.body) for issue in issues]
-    vectors = encode([text.joined for text in texts])
-    counts = count_words(texts, extra=author_marks([issue.association for issue in issues]))
-    bounds = np.linspace(int(share * len(issues)), len(issues), count + 1).round().astype(int)
-    found: list[Step] = []
-    for start, stop in pairwise(bounds):
-        past = [issue.labels for issue in issues[:start]]
-        names = [n for n in sorted({x for s in past for x in s}) if learnable(n, Rules())]
-        exclusive = infer_exclusive(past, names)
-        known = known_pairs([issue.labels for issue in issues], names, exclusive=exclusive)
-        families = list(families_of(names).values())
-        fit = partial(
-            fit_sides,
-            label_vectors=encode([label_text(LabelSpec(name)) for name in names]),
-            family=np.array([families.index(family) for family in families], dtype=np.int32),
-        )
-        history = History(
-            texts[:start], vectors[:start], known[:start], np.arange(start, dtype=float)
-        )
-        evidence, rows, last = _chained(history, counts[:start], fit)
-        head = fit(vectors[:start], counts[:start], known[:start], start=last)
-        arriving = head.evidence_of(vectors[start:], counts[start:])
-        found.append(
-            Step(tuple(names), exclusive, known, evidence, rows, int(start), int(stop),
-                 arriving if not found else arriving[:, : stop - start])
-        )  # fmt: skip
-    return found
-
-
-def _chained(
-    history: History, counts: Any, fit: Callable[..., Sides]
-) -> tuple[NDArray[np.float32], NDArray[np.int_], Sides | None]:
-    """Evidence on past issues by the heads of their days, as `bot.classify.head` makes it."""
-    fresh, sides = ~repeats(history.vectors), None
-    evidence = [np.zeros((len(EVIDENCE), 0, history.known.shape[1]), np.float32)]
-    rows = [np.zeros(0, dtype=np.int_)]
-    for past, now in forward_blocks(history.informed):
-        rows.append(np.arange(now.start, now.stop)[fresh[now]])
-        sides = fit(history.vectors[past], counts[past], history.known[past], start=sides)
-        evidence.append(sides.evidence_of(history.vectors[rows[-1]], counts[rows[-1]]))
-    return np.concatenate(evidence, axis=1), np.concatenate(rows), sides
 
 
 def _figures(steps: Sequence[Step], policy: Policy) -> dict[str, Any]:
