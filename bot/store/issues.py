@@ -72,7 +72,10 @@ def upsert(session: Session, repository_id: int, issue: types.Issue, *, as_filed
         labels=sorted(issue.labels),
     )
     new = statement.excluded
-    late = new.updated_at < Issue.updated_at
+    # What tells the text as filed tells the opening: in one second everything else came after it.
+    late = or_(
+        new.updated_at < Issue.updated_at, new.as_filed & (new.updated_at == Issue.updated_at)
+    )
     gone = or_(Issue.state.in_(_FOR_GOOD), late)
     fixed = or_(Issue.as_filed, ~new.as_filed & late)
     fresh = {name: case((gone, Issue.__table__.c[name]), else_=new[name]) for name in _ALWAYS_FRESH}

@@ -164,6 +164,21 @@ def test_how_an_issue_stands_is_what_was_told_last_by_github_not_by_us(
     assert (found.title, found.as_filed) == ("Buy now", True)
 
 
+def test_an_opening_undoes_nothing_of_its_own_second(
+    context: Context, sandbox: SandboxServer, repository_id: int
+) -> None:
+    """GitHub's times are cut to the second, and a bot may be that fast."""
+    sandbox.state.clock = lambda: NOON
+    number = sandbox.open_issue(REPO, title="Crash")
+    sandbox.label(REPO, number, "bug", "sorter[bot]")
+    assert sandbox.hooks.wait()
+    told = {one.emission.action: one.body for one in sandbox.deliveries}
+    for action in ("labeled", "opened"):
+        handled(context, "issues", told[action])
+    found = stored(context, repository_id, number)
+    assert (found.labels, found.as_filed) == ({"bug"}, True)
+
+
 def test_of_two_edits_the_newer_text_stands(
     context: Context, sandbox: SandboxServer, repository_id: int
 ) -> None:
