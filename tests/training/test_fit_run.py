@@ -26,6 +26,7 @@ from training.fit import __main__ as command
 from training.fit import checkpoint, encode
 from training.fit.checkpoint import read_checkpoint
 from training.fit.output import CHECKPOINT, TWIN
+from training.launch import REFUSAL
 from training.network import LabelHead, Network, open_encoder, open_tokenizer
 from training.objectives.registry import TERMS
 from training.recipe import Recipe
@@ -325,16 +326,23 @@ def test_beside_the_terms_stands_what_labels_alone_give(
     assert (out / TWIN / MODEL).stat().st_mtime_ns == stamp
 
 
+@pytest.mark.parametrize("rank", ["0", "1"])
 def test_a_full_gpu_is_told_what_to_turn_down(
     base: Path,
     snapshot: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    rank: str,
 ) -> None:
     def full(job: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(command, "run", full)
+    monkeypatch.setattr(command, "FIRST_WORD", 0.0)
+    monkeypatch.setenv(REFUSAL, str(tmp_path / "why"))
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("LOCAL_RANK", rank)
     assert fit(short(base), snapshot, tmp_path / "out") == command.GAVE_UP
     assert "Halve batch and double accumulate" in capsys.readouterr().err
+    assert "Halve batch" in (tmp_path / "why").read_text()

@@ -37,8 +37,8 @@ SMALLER = (
     "then give another --out."
 )
 TORCHRUN = {"torchrun", "torch.distributed.run"}
-FIRST_WORD = 1.0
-"""Seconds that the other ranks of a machine give the first one to say why."""
+FIRST_WORD = 2.0
+"""Seconds that the other ranks of a machine leave to the first one."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -81,12 +81,12 @@ def _same_numbers(kind: str) -> Iterator[None]:
 
 
 def _refuse(why: str, code: int) -> int:
-    """The first rank of a machine says why; torchrun, which would try again all the same, is stopped."""
+    """The first rank of a machine says why and stops torchrun, which would try again all the same and now
+    ends the others; one of them that is still there has a reason of its own, and does so itself."""
     if not _first_here():
         time.sleep(FIRST_WORD)
-    else:
-        sys.stderr.write(f"error: {why}\n")
-        sys.stderr.flush()
+    sys.stderr.write(f"error: {why}\n")
+    sys.stderr.flush()
     if REFUSAL in os.environ:
         Path(os.environ[REFUSAL]).write_text(why, encoding="utf-8")
     with suppress(psutil.Error):
