@@ -25,7 +25,7 @@ from bot.cli.terminal import USER_ERROR_EXIT
 from bot.doctor import examine
 from bot.github.app import AppAuth
 from bot.jobs.context import Context, open_context
-from bot.jobs.learning import learn
+from bot.jobs.learning import features
 from bot.jobs.queue import TASK_EMBED
 from bot.jobs.rollout.promotion import champion_dir, promote
 from bot.jobs.tasks import TASKS
@@ -52,7 +52,7 @@ def shorter_bundle(tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory)
 
 def dying_worker(url: str, app_id: int, key: str, api_url: str, old: str, new: str) -> None:
     """Kills itself with SIGKILL once eight issues are embedded for the challenger."""
-    learn.EMBED_AT_ONCE = 8
+    features.EMBED_AT_ONCE = 8
     database = Database(make_url(url))
     context = Context(
         database=database,
@@ -112,6 +112,8 @@ def test_a_worker_that_is_killed_holds_no_promotion_up(
     )
     victim = multiprocessing.get_context("spawn").Process(target=dying_worker, args=reached)
     victim.start()
+    victim.join(timeout=120)
+    victim.kill()  # where it did not do so itself
     victim.join()
     assert victim.exitcode == -signal.SIGKILL
     assert embedded(database, new) == 8
