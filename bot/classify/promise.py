@@ -48,7 +48,7 @@ class LabelCut:
 @dataclass(frozen=True, slots=True)
 class Scored:
     """Issues scored by what came before them: probabilities [n, L], known pairs [n, L], and the block
-    [n] of time that each was scored in. `current`: whether the newest of them tell of today."""
+    [n] of time that each was scored in. `current`: whether the last of them tell of today."""
 
     probabilities: NDArray[np.float64]
     known: NDArray[np.int8]

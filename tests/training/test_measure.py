@@ -144,6 +144,15 @@ def test_a_label_that_is_often_wrong_does_not_mute_the_others() -> None:
     assert made.cuts[1] == np.inf
 
 
+def test_the_last_rows_are_not_taken_for_the_newest_issues() -> None:
+    """What is scored lies repository by repository: a hard one at the end has not just turned."""
+    probabilities = np.full((600, 1), 0.99)
+    known = np.ones((600, 1), np.int8)
+    known[-12:] = -1
+    made = choose_cuts(probabilities, known, np.arange(600) % 5, ("a",), target=0.9, single=False)
+    assert made.cuts[0] <= 0.99
+
+
 def test_no_cut_where_evidence_is_short() -> None:
     sure, right = np.full((5, 1), 0.99), np.ones((5, 1), np.int8)
     made = choose_cuts(sure, right, np.arange(5), ("a",), target=0.9, single=False)

@@ -124,7 +124,8 @@ def choose_cuts(
 ) -> Promise:
     """What the bot would apply, had it scored these issues: its own tests, at confidence .95. `fold`:
     labels are trusted on one by their record on the others."""
-    scored = promise.Scored(probabilities, known, fold.astype(np.int32))
+    # The rows are in no order of time: the last of them tell nothing of today.
+    scored = promise.Scored(probabilities, known, fold.astype(np.int32), current=False)
     made = promise.make_promise(
         scored, known, labels, exclusive=[labels] if single else [], target=target, delta=DELTA
     )
