@@ -21,10 +21,11 @@ from bot.store.label_events import ON_BEHALF
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Who asked, and when: what other people did since goes over it."""
+    """Who asked, when, and by which comment: what other people did or asked since goes over it."""
 
     actor: str
     at: datetime
+    comment_id: int
 
 
 @dataclass(frozen=True)
@@ -47,37 +48,54 @@ class Scene:
 
 def put_on(scene: Scene, names: Collection[str], *, word: Word) -> Reasons:
     """Set labels; (label, why not) of those that could not be set. Twice is once."""
+    over = _overtaken(scene, names, word=word, added=True)
     applied = apply_labels(
         scene.context.client(scene.installation_id),
         scene.full_name,
         scene.number,
-        names,
+        [name for name in names if name not in dict(over)],
         known_ids=scene.known_labels(),
         asked_at=word.at,
         before_write=scene.turn,
     )
     _remember(scene, (*applied.added, *applied.already), added=True, actor=word.actor)
-    return _failures(applied)
+    return (*over, *_failures(applied))
 
 
 def take_off(scene: Scene, names: Collection[str], *, word: Word) -> Reasons:
     """Take labels off; (label, why not) of those that stay. That one is not there now is a word against
     it all the same."""
+    over = _overtaken(scene, names, word=word, added=False)
     done = remove_labels(
         scene.context.client(scene.installation_id),
         scene.full_name,
         scene.number,
-        names,
+        [name for name in names if name not in dict(over)],
         asked_at=word.at,
         before_write=scene.turn,
     )
     _remember(scene, (*done.removed, *done.absent), added=False, actor=word.actor)
-    return done.skipped
+    return (*over, *done.skipped)
 
 
 def speak_against(scene: Scene, names: Collection[str], *, actor: str) -> None:
     """Somebody says that labels which are not there do not belong; nothing is written to GitHub."""
     _remember(scene, names, added=False, actor=actor)
+
+
+def _overtaken(scene: Scene, names: Collection[str], *, word: Word, added: bool) -> Reasons:
+    """What a later command said otherwise that was carried out first, while this one was parked. GitHub
+    shows it as our doing, if it left a trace there at all; the store knows whose it was."""
+    with scene.context.database.session() as session:
+        if not answers.overtaken(session, scene.issue_id, word.comment_id):
+            return ()
+        told = label_events.of_issue(session, scene.issue_id)
+    last = last_events(event for event in told if event.actor_kind == "human")
+    why = "somebody took it off since" if added else "somebody set it since"
+    said = {name: last.get(name.casefold()) for name in names}
+    return tuple(
+        (name, why) for name, e in said.items() if e and e.added != added and e.at > word.at
+    )
 
 
 def _failures(applied: Applied) -> Reasons:

@@ -113,7 +113,7 @@ def boxes_ticked(context: Context, event: CommentEdited) -> str:
     ticked, none = texts.ticked_boxes(event.body, waiting, former=former)
     _check(scene, event, anything=bool(ticked or (none and waiting)))
     try:
-        word = Word(event.sender.login, event.at)
+        word = Word(event.sender.login, event.at, event.comment_id)
         return _answer(scene, ticked, waiting if none else [], word=word)
     except NotYet:
         moment = scene.turn.moment

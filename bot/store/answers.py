@@ -81,6 +81,12 @@ def wait_for(session: Session, asked_id: int, turn_at: datetime | None) -> None:
     session.get_one(Asked, asked_id).turn_at = turn_at
 
 
+def overtaken(session: Session, issue_id: int, comment_id: int) -> bool:
+    """Whether a later comment's commands on the issue were carried out already: GitHub counts ids up."""
+    later = Asked.issue_id == issue_id, Asked.github_id > comment_id, Asked.done > 0
+    return session.scalar(select(Asked.id).where(*later).limit(1)) is not None
+
+
 def close(session: Session, asked_id: int, *, status: Ended) -> None:
     row = session.get_one(Asked, asked_id)
     row.status, row.turn_at = status, None

@@ -203,12 +203,14 @@ def road(context: Context, sandbox: SandboxServer) -> Road:
     return road
 
 
-def said(sandbox: SandboxServer, receiver: Receiver, road: Road, body: str) -> CommentCreated:
-    """By Ann, an hour ago."""
+def said(
+    sandbox: SandboxServer, receiver: Receiver, road: Road, body: str, *, actor: str = "ann"
+) -> CommentCreated:
+    """An hour ago."""
     sandbox.hook_url = receiver.url
     clock = sandbox.state.clock
     sandbox.state.clock = lambda: datetime.now(UTC) - timedelta(hours=1)
-    sandbox.comment(REPO, road.number, body, actor="ann")
+    sandbox.comment(REPO, road.number, body, actor=actor)
     sandbox.state.clock = clock
     assert sandbox.hooks.wait()
     event = parse_event("issue_comment", receiver.received[-1].body)
@@ -241,6 +243,18 @@ def test_a_command_that_waited_takes_nothing_off_that_was_set_since(
     assert set(road.labels) == {"feature"}
     with context.database.session() as session:
         assert label_events.removed_by_human(session, road.issue_id) == set()
+
+
+def test_a_command_that_was_overtaken_brings_nothing_back(
+    context: Context, sandbox: SandboxServer, receiver: Receiver, road: Road
+) -> None:
+    """A limit of GitHub's parked it, and a later one was carried out meanwhile."""
+    sandbox.set_role(REPO, "ben", "triage")
+    early = said(sandbox, receiver, road, "/label feature, bug")
+    late = said(sandbox, receiver, road, "/unlabel feature", actor="ben")
+    obey(context, late, delivery_id=road.delivery(1))
+    obey(context, early, delivery_id=road.delivery(2))
+    assert set(road.labels) == {"bug"}
 
 
 # -- refusals -------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ class _Desk:
 
     @property
     def word(self) -> Word:
-        return Word(self.actor, self.event.at)
+        return Word(self.actor, self.event.at, self.event.comment_id)
 
     @property
     def client(self) -> InstallationClient:
