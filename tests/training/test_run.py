@@ -6,6 +6,7 @@ import errno
 import logging
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete
+from typer.testing import CliRunner
 
 from bot.classify.build import build_bundle
 from bot.classify.bundle import read_bundle
+from bot.cli import terminal
 from bot.errors import GiveUp, LabelwrightError, UserError
 from bot.jobs.schedule import fire_due
 from bot.store import issues, runs
@@ -27,6 +30,7 @@ from tests.training.dated import dated_rows
 from tests.training.test_cut_store import NOW, an_issue, fill
 from tests.training.tiny import tiny_recipe
 from training import run as run_module
+from training.cli import app
 from training.fit import run as fit_run
 from training.judge.gate import USUAL, Terms, Verdict
 from training.launch import FitFailed, Launcher, OnProgress, Work
@@ -460,3 +464,17 @@ def test_due_times_retrain_and_corrections_have_to_be_enough(
     assert [one.name for one in schedules("23 4 * * 0", after=0)] == ["retrain-resume", "retrain"]
     with pytest.raises(UserError, match="'weekly' is no cron line"):
         schedules("weekly", after=0)
+
+
+def test_the_end_of_a_log_is_listed_as_it_is(
+    house: House, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hold what looks like a style."""
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    with house.database.session() as session:
+        runs.finish(session, run_id, "failed", "[rank0]: see [/x]")
+    monkeypatch.setattr(terminal, "start", lambda: None)
+    monkeypatch.setattr(terminal, "open_store", lambda _: nullcontext(house.database))
+    told = CliRunner().invoke(app, ["runs"], env={"COLUMNS": "200"})
+    assert told.exit_code == 0
+    assert "[rank0]: see [/x]" in told.output

@@ -68,7 +68,7 @@ def evaluate(
         )
         write_report(out, evaluation, case, verdict, card=card)
     for reason in verdict.reasons:
-        console.print(reason, highlight=False, soft_wrap=True)
+        console.print(reason, markup=False, highlight=False, soft_wrap=True)
     console.print(f"report at {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 OnProgress = Callable[[str, int, int, float], None]
@@ -82,7 +83,7 @@ def watch(console: Console, *, hint: str) -> Iterator[OnTold]:
     try:
         if console.is_terminal:
             with console.status("starting") as status:
-                yield lambda told: status.update(in_words(told) or "starting")
+                yield lambda told: status.update(escape(in_words(told) or "starting"))
         else:
             yield told_lines(console)
     except (KeyboardInterrupt, SystemExit):

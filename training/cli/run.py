@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from bot.errors import UserError
@@ -62,7 +63,7 @@ def run(
         hint = f"`labelwright-train run --resume {run_id}` goes on."
         with watch(errors, hint=hint) as on_progress:
             outcome = go_on(house, run_id, on_progress=on_progress)
-        console.print(outcome, highlight=False, soft_wrap=True)
+        console.print(outcome, markup=False, highlight=False, soft_wrap=True)
 
 
 def runs() -> None:
@@ -76,7 +77,8 @@ def runs() -> None:
             table.add_column(column)
         for row in store.newest(session):
             began = f"{row.created_at:%Y-%m-%d %H:%M}"
-            table.add_row(str(row.id), began, row.reason, row.launcher, row.status, row.outcome)
+            told = (began, row.reason, row.launcher, row.status, row.outcome)
+            table.add_row(str(row.id), *map(escape, told))
     console.print(table)
 
 

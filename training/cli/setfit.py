@@ -27,7 +27,8 @@ def import_setfit(
     told = ", ".join(f"{one.backend} {one.worst:.5f}" for one in parity)
     manifest = imported.bundle.manifest
     console.print(f"{manifest.bundle_id} at {out}; worst cosine to torch: {told}", highlight=False)
-    console.print(f"head of {len(imported.head.classes)} labels: {', '.join(imported.head.names)}")
+    names = ", ".join(imported.head.names)
+    console.print(f"head of {len(imported.head.classes)} labels: {names}", markup=False)
 
 
 def export_setfit(
