@@ -110,10 +110,13 @@ def database_seconds(context: Context) -> float:
 
 
 def correct(filled: Filled, which: Iterable[tuple[int, str]]) -> None:
-    """People take these labels off again, as a webhook tells it."""
+    """People take these labels off again, as a webhook tells it; each a person of their own, for one who
+    takes off ten in seconds does not look at them."""
     at = datetime.now(UTC).replace(microsecond=0)
     for turn, (issue_id, label) in enumerate(which):
-        removed = LabelEvent(label, False, "ada", "human", at - timedelta(seconds=2 * turn))
+        removed = LabelEvent(
+            label, False, f"ada{issue_id}", "human", at - timedelta(seconds=2 * turn)
+        )
         with filled.context.database.session() as session:
             take_off = text(
                 "UPDATE issues SET labels = array_remove(labels, :label) WHERE id = :id"
