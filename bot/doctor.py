@@ -82,7 +82,9 @@ def _database(settings: Settings) -> str:
     database = open_database(settings.data_dir, settings.database_url)
     try:
         if not is_migrated(database):
-            raise LabelwrightError("older than this version; run `labelwright migrate`")
+            raise LabelwrightError(
+                "empty or of another version; run `labelwright migrate`, or `up`, which does it first"
+            )
         served = _served(database)
     finally:
         database.close()
