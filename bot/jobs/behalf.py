@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.core.types import LabelEvent
+from bot.errors import RetryLater
 from bot.github.apply import Applied, Reasons, apply_labels, last_events, remove_labels
 from bot.jobs.context import Context
 from bot.jobs.requests import request_refit
 from bot.jobs.turn import Turn
 from bot.store import answers, label_events, labels, silence
 from bot.store.label_events import ON_BEHALF
+from bot.store.tables import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,41 @@ class Scene:
     issue_id: int
     turn: Turn
 
+    @classmethod
+    def at(
+        cls,
+        context: Context,
+        repository: Repository,
+        *,
+        number: int,
+        issue_id: int,
+        turn_at: datetime | None,
+    ) -> Scene:
+        """`turn_at`: when the first write's turn is, where it was taken before."""
+        moment = turn_at.timestamp() if turn_at else None
+        return cls(
+            context=context,
+            repository_id=repository.id,
+            installation_id=repository.installation_id,
+            full_name=repository.full_name,
+            number=number,
+            issue_id=issue_id,
+            turn=Turn(context, repository.installation_id, moment=moment),
+        )
+
     def known_labels(self) -> dict[str, int]:
         """Name -> GitHub's id of the repository's labels."""
         with self.context.database.session() as session:
             return labels.known_ids(session, self.repository_id)
+
+    def come_back(self, asked_id: int) -> RetryLater:
+        """To be raised where the next write has to wait; the turn that was taken is kept with what was
+        asked."""
+        moment = self.turn.moment
+        with self.context.database.session() as session:
+            turn_at = datetime.fromtimestamp(moment, UTC) if moment else None
+            answers.wait_for(session, asked_id, turn_at)
+        return self.turn.come_back()
 
 
 def put_on(scene: Scene, names: Collection[str], *, word: Word) -> Reasons:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from bot.core import answers as texts
 from bot.core.rules import Rules
@@ -98,29 +97,22 @@ def boxes_ticked(context: Context, event: CommentEdited) -> str:
         repository = served(session, event.repository.id)
         issue_id = issues.upsert(session, repository.id, event.issue, as_filed=False)
         asked = answers.ask(session, issue_id, comment_id=event.comment_id, actor=us.login)
-        turn_at = asked.turn_at.timestamp() if asked.turn_at else None
+        scene = Scene.at(
+            context,
+            repository,
+            number=event.issue.number,
+            issue_id=issue_id,
+            turn_at=asked.turn_at,
+        )
         waiting = [one.label for one in answers.open_suggestions(session, issue_id, "comment")]
         former = labels.former_names(session, repository.id)
-    scene = Scene(
-        context=context,
-        repository_id=repository.id,
-        installation_id=repository.installation_id,
-        full_name=repository.full_name,
-        number=event.issue.number,
-        issue_id=issue_id,
-        turn=Turn(context, repository.installation_id, moment=turn_at),
-    )
     ticked, none = texts.ticked_boxes(event.body, waiting, former=former)
     _check(scene, event, anything=bool(ticked or (none and waiting)))
     try:
         word = Word(event.sender.login, event.at, event.comment_id)
         return _answer(scene, ticked, waiting if none else [], word=word)
     except NotYet:
-        moment = scene.turn.moment
-        with context.database.session() as session:
-            at = datetime.fromtimestamp(moment, UTC) if moment else None
-            answers.wait_for(session, asked.id, at)
-        raise scene.turn.come_back() from None
+        raise scene.come_back(asked.id) from None
 
 
 def _check(scene: Scene, event: CommentEdited, *, anything: bool) -> None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from bot.core import answers as texts
 from bot.core.commands import Command, nearest, parse_commands, resolve
 from bot.core.rules import Rules, parse_rules
-from bot.errors import Ignore, RetryLater
+from bot.errors import Ignore
 from bot.github.client import InstallationClient
 from bot.github.occurrences import CommentCreated
 from bot.github.payloads import RepositoryRef
@@ -24,7 +23,7 @@ from bot.jobs.context import Context
 from bot.jobs.house_rules import current_rules
 from bot.jobs.requests import request_onboarding
 from bot.jobs.talk.reasons import explain
-from bot.jobs.turn import NotYet, Turn
+from bot.jobs.turn import NotYet
 from bot.store import answers, heads, issues, labels, repositories, silence
 from bot.store.tables import Repository
 
@@ -53,7 +52,7 @@ def obey(context: Context, event: CommentCreated, *, delivery_id: int) -> str:
     try:
         return desk.serve(commands)
     except NotYet:
-        raise desk.come_back() from None
+        raise desk.scene.come_back(desk.asked_id) from None
 
 
 def _repository(context: Context, repository_id: int) -> Repository:
@@ -101,18 +100,14 @@ class _Desk:
             )
             if asked.status != "open":
                 raise Ignore("this comment was dealt with before")
-            turn_at = asked.turn_at.timestamp() if asked.turn_at else None
-            asked_id, done, said = asked.id, asked.done, tuple(asked.said)
-        scene = Scene(
-            context=context,
-            repository_id=repository.id,
-            installation_id=repository.installation_id,
-            full_name=repository.full_name,
-            number=event.issue.number,
-            issue_id=issue_id,
-            turn=Turn(context, repository.installation_id, moment=turn_at),
-        )
-        return cls(scene, event, rules, asked_id, done, said, delivery_id)
+            scene = Scene.at(
+                context,
+                repository,
+                number=event.issue.number,
+                issue_id=issue_id,
+                turn_at=asked.turn_at,
+            )
+            return cls(scene, event, rules, asked.id, asked.done, tuple(asked.said), delivery_id)
 
     @property
     def actor(self) -> str:
@@ -146,14 +141,6 @@ class _Desk:
         self._reply(said)
         self._close("done")
         return f"{len(commands)} commands by {self.actor}"
-
-    def come_back(self) -> RetryLater:
-        """To be raised where the next write has to wait; the turn that was taken is kept."""
-        moment = self.scene.turn.moment
-        with self.scene.context.database.session() as session:
-            turn_at = datetime.fromtimestamp(moment, UTC) if moment else None
-            answers.wait_for(session, self.asked_id, turn_at)
-        return self.scene.turn.come_back()
 
     def _refuse(self) -> str:
         """Once per person, and on an issue once for all."""
