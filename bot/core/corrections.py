@@ -49,7 +49,8 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A decision on one label that is as good as done on GitHub, and since when."""
+    """A decision on one label, what came of it on GitHub, and when it was made: the write came later, and
+    when that was we may have learned later still."""
 
     label: str
     did: Did
@@ -115,12 +116,15 @@ def _why_none(
         return reason
     if any(x.label == event.label and not _no_evidence(case, x) for x in after):
         return "a later word on this label counts"
-    acts = [a for a in case.acts if a.label == event.label and a.at <= event.at + CLOCKS]
+    acts = [act for act in case.acts if act.label == event.label]
+    setters = [x for x in before if x.label == event.label and x.added]
+    if event.added or not setters:  # else GitHub tells what came first, by one clock
+        acts = [act for act in acts if act.at <= event.at + CLOCKS]
     if not acts:
         return "we had decided nothing on this label by then"
     if event.added:
         return _why_no_addition(max(acts, key=lambda act: act.at))
-    return _why_no_removal(acts, [x for x in before if x.label == event.label])
+    return _why_no_removal(acts, setters)
 
 
 def _no_evidence(case: Case, event: LabelEvent) -> str:
@@ -152,8 +156,7 @@ def _why_no_addition(latest: Act) -> str:
             return ""
 
 
-def _why_no_removal(acts: Sequence[Act], before: Sequence[LabelEvent]) -> str:
-    setters = [event for event in before if event.added]
+def _why_no_removal(acts: Sequence[Act], setters: Sequence[LabelEvent]) -> str:
     if setters:  # who set it last counts, whatever we know of our own write
         ours = setters[-1].actor_kind == "us"
         return "" if ours else f"{setters[-1].actor} had set it, not we"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from bot.core.types import Issue, LabelEvent, RepositoryLabel
 from bot.errors import Ignore
@@ -24,6 +24,11 @@ NEW_COLOR = "ededed"
 """The look of a label that GitHub made by itself, out of a name it did not know: grey, undescribed."""
 
 
+def _moment() -> datetime:
+    """Now, cut to the second as GitHub tells times: all in one order."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What became of the labels that were wanted; each is in exactly one of the four."""
@@ -33,6 +38,8 @@ class Applied:
     skipped: Reasons = ()
     recreated: tuple[str, ...] = ()
     """Deleted by a human in the very moment of writing, so GitHub made them anew: deleted again."""
+    at: datetime = field(default_factory=_moment, compare=False)
+    """When the write was begun: what is said of its labels since came later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ def apply_labels(
     allowed, refused = _not_removed(existing, events, asked_at=asked_at)
     if allowed:
         before_write()
+    at = _moment()
     added, recreated, missing = _write(client, full_name, number, allowed)
     again = _left_over(client, full_name, number, present, known_ids=known_ids, events=events)
     return Applied(
@@ -84,6 +92,7 @@ def apply_labels(
         already=tuple(name for name in present if name not in again),
         skipped=(*against, *skipped, *refused, *missing),
         recreated=(*recreated, *again),
+        at=at,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
 from sqlalchemy.orm import Session
@@ -254,8 +253,7 @@ class _Writing:
         """Whose labels these are; the webhook that says so may get lost, and they are not a human's. Of
         those that were there already, and are not ours from an earlier try: (folded) label -> who set it."""
         us = self._context.auth.identity().login
-        now = datetime.now(UTC).replace(microsecond=0)  # as GitHub tells times: all in one order
-        events = [LabelEvent(label, True, us, "us", now) for label in applied.added]
+        events = [LabelEvent(label, True, us, "us", applied.at) for label in applied.added]
         if applied.already:
             events = self._client.issue_events(self._place.full_name, self._place.number)
         with self._context.database.session() as session:

@@ -148,7 +148,6 @@ def _acts(session: Session, which: ColumnElement[bool]) -> dict[int, list[Act]]:
             Decision.action,
             Decision.decided_at,
             Effect.status,
-            Effect.done_at,
         )
         .join(Issue, Issue.id == Decision.issue_id)
         .outerjoin(Effect, written)
@@ -158,9 +157,8 @@ def _acts(session: Session, which: ColumnElement[bool]) -> dict[int, list[Act]]:
     )
     found: dict[int, list[Act]] = {}
     for row in session.execute(statement):
-        did = _did(row.action, row.status)
-        at = row.done_at if did in ("applied", "suggested") and row.done_at else row.decided_at
-        found.setdefault(row.issue_id, []).append(Act(row.label, did, at))
+        act = Act(row.label, _did(row.action, row.status), row.decided_at)
+        found.setdefault(row.issue_id, []).append(act)
     return found
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import text, update
 
 from bot.core.text import issue_text
-from bot.core.types import LabelEvent
+from bot.core.types import LabelEvent, RepositoryLabel
 from bot.errors import GiveUp, Ignore, RetryLater
+from bot.github.client import InstallationClient
 from bot.jobs.applying import apply_pending
 from bot.jobs.context import Context, key_of
 from bot.jobs.learning.learn import learn_repository
@@ -235,3 +238,23 @@ def test_a_label_that_somebody_was_faster_to_set_is_not_our_doing(
     assert (effect.status, effect.detail) == ("skipped", "ben was faster")
     with context.database.session() as session:
         assert silence.labels_set(session, road.repository_id) == {}
+
+
+def test_our_label_was_set_when_we_wrote_it_not_when_we_noted_it(
+    context: Context, road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a person did between the two came later."""
+    begun: list[datetime] = []
+    add = InstallationClient.add_labels
+
+    def slowly(client: InstallationClient, *given: Any) -> list[RepositoryLabel]:
+        begun.append(datetime.now(UTC))
+        answered = add(client, *given)
+        time.sleep(1.0)
+        return answered
+
+    monkeypatch.setattr(InstallationClient, "add_labels", slowly)
+    road.label()
+    with context.database.session() as session:
+        (event,) = label_events.of_issue(session, road.issue_id)
+    assert event.at <= begun[0]

@@ -95,6 +95,17 @@ def test_what_did_not_reach_github_is_not_ours(
     assert corrections.of_issue(session, issue) == []
 
 
+def test_a_write_that_is_recorded_late_was_ours_all_the_same(
+    session: Session, repository: int
+) -> None:
+    """The label went before we had written down that it was there."""
+    issue = an_issue_of(session, repository)
+    decided(session, issue, "bug", "apply")
+    happened(session, issue, "bug", False, 20)
+    session.execute(text("UPDATE effects SET done_at = :at"), {"at": NOW + timedelta(minutes=1)})
+    assert kinds(corrections.of_issue(session, issue)) == [("removal", issue, "bug", None)]
+
+
 def test_a_suggestion_that_nobody_saw_was_silence(session: Session, repository: int) -> None:
     issue = an_issue_of(session, repository)
     decided(session, issue, "bug", "suggest", status="skipped")

@@ -200,6 +200,12 @@ def test_clocks_that_differ_a_little_do_not_hide_a_correction() -> None:
     assert len(found.corrections) == 1
 
 
+def test_what_github_says_came_after_our_label_did_whatever_our_clock_says() -> None:
+    """Ours is half a minute ahead."""
+    found = read([act("bug", "applied", 30)], [ours(), event("bug", False, 10)])
+    assert [one.kind for one in found.corrections] == ["removal"]
+
+
 def test_the_latest_decision_is_the_one_that_is_corrected() -> None:
     acts = [act("bug", "abstained", 0), act("bug", "withheld", 50)]
     assert read(acts, [event("bug", True, 60)]).corrections == ()
