@@ -37,15 +37,22 @@ class Block(NamedTuple):
 
 
 def forward_blocks(
-    informed: NDArray[np.bool_], *, blocks: int = BLOCKS, first: float = FIRST
+    informed: NDArray[np.bool_],
+    *,
+    scored: NDArray[np.bool_] | None = None,
+    blocks: int = BLOCKS,
+    first: float = FIRST,
 ) -> tuple[Block, ...]:
-    """Blocks with equal numbers of `informed` rows (those with a known pair), in time order.
+    """Blocks with equal numbers of `scored` rows, in time order; of all `informed` rows (those with a
+    known pair) if not given.
 
-    The first `first` share of the informed rows is only past, and all but the newest `WINDOW` of them.
-    None at all for a history too short to teach and to test.
+    The first `first` share of the informed rows is only past, and so are all but the newest `WINDOW` of
+    those to score. None at all for a history too short to teach and to test.
     """
-    rows = np.flatnonzero(informed)
-    skip = max(MIN_PAST, round(first * len(rows)), len(rows) - WINDOW)
+    asked = informed if scored is None else informed & scored
+    teachers = np.flatnonzero(informed)[: max(MIN_PAST, round(first * informed.sum()))]
+    rows = np.flatnonzero(asked)
+    skip = max(int(asked[teachers].sum()), len(rows) - WINDOW)
     if len(rows) - skip < blocks:
         return ()
     starts = rows[np.linspace(skip, len(rows), blocks, endpoint=False).round().astype(int)]

@@ -33,6 +33,9 @@ Floats = NDArray[np.float32]
 
 DELTA = 0.05
 """Chance that the promise of a repository ever breaks, if its issues are exchangeable."""
+ENOUGH = 50
+"""Issues with a known pair, none of which the encoder learned from, that choose weights and cuts. With fewer the
+weights are those of all issues, better calibrated than any guess, and nothing is promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +178,16 @@ def fit_heads(
     fit = partial(fit_sides, names=names, label_vectors=label_vectors, family=family)
     counts = counted(history)
     past = _chain_forward(history, counts, fit)
+    learned_from = int(history.witnesses.sum() - history.judges.sum())
+    enough = not learned_from or past.informed >= ENOUGH
+    if not enough:
+        past = _chain_forward(replace(history, seen=None), counts, fit)
     combiner = fit_combiner(past.evidence, past.known)
-    p = cross_probabilities(past.evidence, past.known, past.block, start=combiner)
-    scored = Scored(p, past.known, past.block, current=_current(history))
+    proof = past if enough else past.nothing()
+    p = cross_probabilities(proof.evidence, proof.known, proof.block, start=combiner)
+    scored = Scored(
+        p, proof.known, proof.block, current=_current(history), learned_from=learned_from
+    )
     sides = fit(history.vectors, counts, history.known, weights=history.weights, start=past.latest)
     promises = {
         target: make_promise(
@@ -231,15 +241,27 @@ class _Past:
     latest: Sides | None
     """The last of those heads' sides, to start from."""
 
+    @property
+    def informed(self) -> int:
+        return int((self.known != 0).any(axis=1).sum())
+
+    def nothing(self) -> _Past:
+        """Of no issue at all."""
+        return replace(
+            self, evidence=self.evidence[:, :0], known=self.known[:0], block=self.block[:0]
+        )
+
 
 def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Sides]) -> _Past:
     """Evidence of issues by sides fitted on what came before them; repeats of earlier issues are left
-    out, and those on which we acted."""
-    blocks = forward_blocks(history.witnesses)
+    out, those on which we acted, and those that the encoder learned from."""
+    blocks = forward_blocks(history.witnesses, scored=history.judges)
     first = blocks[0].now.start if blocks else len(history.vectors)
     fresh = ~repeats(history.vectors, start=first)
     if history.unbiased is not None:
         fresh &= history.unbiased
+    if history.seen is not None:
+        fresh &= ~history.seen
     labels = history.known.shape[1]
     evidence, known = [np.zeros((len(EVIDENCE), 0, labels), np.float32)], [history.known[:0]]
     block, sides = [np.zeros(0, np.int32)], None

@@ -18,7 +18,8 @@ class History:
     +1, -1 or 0; `times` [n]: seconds, never decreasing; `associations` [n]: of the author, if known;
     `counts` [n, IDS]: the words of texts and associations, where they were counted before (texts may
     then be empty); `weights` [n, L]: how often each known pair counts, once if not given; `unbiased`
-    [n]: issues on which we did not act, all if not given: only these choose calibration and cuts."""
+    [n]: issues on which we did not act, all if not given: only these choose calibration and cuts; `seen`
+    [n]: issues that the encoder learned from, none if not given: they teach, and choose nothing."""
 
     texts: Sequence[IssueText]
     vectors: NDArray[np.float32]
@@ -28,6 +29,7 @@ class History:
     counts: csr_matrix | None = None
     weights: NDArray[np.float32] | None = None
     unbiased: NDArray[np.bool_] | None = None
+    seen: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         sizes = {len(self.vectors), len(self.known), len(self.times)}
@@ -50,6 +52,11 @@ class History:
         """[n]: informed issues whose labels owe nothing to us."""
         return self.informed if self.unbiased is None else self.informed & self.unbiased
 
+    @property
+    def judges(self) -> NDArray[np.bool_]:
+        """[n]: witnesses that the encoder did not learn from: of the others its vectors know the labels."""
+        return self.witnesses if self.seen is None else self.witnesses & ~self.seen
+
     def only(self, rows: Sequence[int]) -> History:
         """Some of its issues, in time order; repeats are allowed."""
         kept = list(rows)
@@ -62,4 +69,5 @@ class History:
             counts=self.counts[kept] if self.counts is not None else None,
             weights=self.weights[kept] if self.weights is not None else None,
             unbiased=self.unbiased[kept] if self.unbiased is not None else None,
+            seen=self.seen[kept] if self.seen is not None else None,
         )

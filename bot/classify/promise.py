@@ -48,12 +48,14 @@ class LabelCut:
 @dataclass(frozen=True, slots=True)
 class Scored:
     """Issues scored by what came before them: probabilities [n, L], known pairs [n, L], and the block
-    [n] of time that each was scored in. `current`: whether the last of them tell of today."""
+    [n] of time that each was scored in. `current`: whether the last of them tell of today. `learned_from`:
+    labelled issues that are left out, as the encoder learned from them."""
 
     probabilities: NDArray[np.float64]
     known: NDArray[np.int8]
     block: NDArray[np.int32]
     current: bool = True
+    learned_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ def make_promise(
     tested, expected = _cross_apply(scored, sure, barred, terms=terms)
     pooled = _pooled_cut(p, known, tested, terms)
     records = _records(p, known, sure)
-    why = _reasons(barred, records, terms, unproven=_unproven(known[tested], pooled, terms))
+    unproven = _unproven(known[tested], pooled, terms)
+    why = _reasons(barred, records, terms, unproven=unproven, learned_from=scored.learned_from)
     apply_at = _own_cuts(pooled, records, why, target)
     reached = sure & (p >= np.array([np.inf if cut is None else cut for cut in apply_at]))
     turned = turned_lately(known[reached & (known != 0)] > 0, target=target)
@@ -153,13 +156,22 @@ def _pooled_cut(
 
 
 def _reasons(
-    barred: Sequence[str], records: Sequence[_Record], terms: _Terms, *, unproven: str
+    barred: Sequence[str],
+    records: Sequence[_Record],
+    terms: _Terms,
+    *,
+    unproven: str,
+    learned_from: int,
 ) -> tuple[str, ...]:
     """Per label why it is only suggested, "" where it is applied: the most particular reason first."""
-    return tuple(
-        reason or record.objection(terms.target) or record.doubt(terms.target) or unproven
-        for reason, record in zip(barred, records, strict=True)
-    )
+    found = [
+        record.objection(terms.target) or record.doubt(terms.target) or unproven
+        for record in records
+    ]
+    if learned_from:
+        left_out = f"{learned_from} labelled issues that the encoder learned from prove nothing"
+        found = [f"{reason}; {left_out}" if reason else "" for reason in found]
+    return tuple(reason or short for reason, short in zip(barred, found, strict=True))
 
 
 def _own_cuts(
