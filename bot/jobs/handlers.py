@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from bot.core.types import RepositoryLabel
-from bot.errors import Ignore
+from bot.errors import Ignore, RetryLater
 from bot.github import events
 from bot.github.occurrences import OfIssue
 from bot.jobs import pipeline
@@ -18,7 +18,10 @@ from bot.jobs.served import served
 from bot.jobs.suggesting import boxes_ticked
 from bot.jobs.talk.commands import obey
 from bot.jobs.talk.notices import request_notice
-from bot.store import installations, issues, labels, repositories
+from bot.store import deliveries, installations, issues, labels, repositories
+
+NOT_YET = 10.0
+"""Seconds for which what answers us may lag behind what sent a delivery: what is not there may come."""
 
 
 def handle(context: Context, event: events.Event, *, delivery_id: int) -> str:
@@ -47,7 +50,7 @@ def handle(context: Context, event: events.Event, *, delivery_id: int) -> str:
         case events.IssueTransferred():
             return transferred(context, event)
         case events.LabelDefinitionChanged():
-            return _label_definition(context, event)
+            return _label_definition(context, event, delivery_id=delivery_id)
         case events.Push():
             return _push(context, event)
         case _:
@@ -166,12 +169,14 @@ def _label_changed(context: Context, event: events.LabelChanged) -> str:
     return f"{'added' if event.added else 'removed'} by {happened.actor_kind}"
 
 
-def _label_definition(context: Context, event: events.LabelDefinitionChanged) -> str:
+def _label_definition(
+    context: Context, event: events.LabelDefinitionChanged, *, delivery_id: int
+) -> str:
     repository_id, label = event.repository.id, event.label
     if event.action == "created" and event.sender.is_us:
         raise Ignore(f"label {label.name} came back by a write of ours, which undoes it")
     if event.action != "deleted":
-        label = _label_now(context, event)
+        label = _label_now(context, event, delivery_id=delivery_id)
     with context.database.session() as session:
         served(session, repository_id)
         if event.action == "deleted":
@@ -182,10 +187,13 @@ def _label_definition(context: Context, event: events.LabelDefinitionChanged) ->
     return f"label {label.name} {event.action}"
 
 
-def _label_now(context: Context, event: events.LabelDefinitionChanged) -> RepositoryLabel:
+def _label_now(
+    context: Context, event: events.LabelDefinitionChanged, *, delivery_id: int
+) -> RepositoryLabel:
     """As GitHub has it: these deliveries bear no time, and may come after newer ones.
 
     Raises:
+        RetryLater: it is not there, or not yet.
         Ignore: it was renamed again or deleted since; the name that it had is remembered, with what was
             done under it.
     """
@@ -197,6 +205,8 @@ def _label_now(context: Context, event: events.LabelDefinitionChanged) -> Reposi
     if now is not None and now.github_id == label.github_id:
         return now
     with context.database.session() as session:
+        if deliveries.age(session, delivery_id) < NOT_YET:
+            raise RetryLater(f"GitHub does not show the label {label.name}", after=NOT_YET)
         labels.once_named(
             session,
             event.repository.id,

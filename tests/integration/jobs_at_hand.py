@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from bot.core.types import LabelSpec
 from bot.errors import Ignore, RetryLater
@@ -15,7 +16,7 @@ from bot.jobs.context import Context
 from bot.jobs.handlers import handle
 from bot.sandbox.server import SandboxServer
 from bot.store import installations, repositories
-from bot.store.tables import Repository
+from bot.store.tables import Delivery, Repository
 from tests.fixtures.sandbox import Receiver
 
 REPO = "acme/widget"
@@ -48,11 +49,21 @@ def met(context: Context, sandbox: SandboxServer, issues: int = 0, **options: An
     return repository_id
 
 
-def handled(context: Context, event: str, body: bytes) -> str:
-    """The outcome of a delivery, or why there is none."""
+def handled(context: Context, event: str, body: bytes, *, age: float = 3600.0) -> str:
+    """The outcome of a delivery that came `age` seconds ago, or why there is none."""
     occurred = parse_event(event, body, us=context.auth.identity())
+    with context.database.session() as session:
+        came = datetime.now(UTC) - timedelta(seconds=age)
+        row = {
+            "target_id": 0,
+            "guid": str(uuid4()),
+            "event": event,
+            "body": b"",
+            "received_at": came,
+        }
+        delivery_id = session.scalars(insert(Delivery).values(row).returning(Delivery.id)).one()
     try:
-        return handle(context, occurred, delivery_id=0)
+        return handle(context, occurred, delivery_id=delivery_id)
     except Ignore as reason:
         return f"ignored: {reason}"
     except RetryLater as reason:

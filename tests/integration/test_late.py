@@ -11,6 +11,7 @@ import pytest
 from bot.errors import Ignore
 from bot.github.events import CommentCreated, parse_event
 from bot.jobs.context import Context
+from bot.jobs.handlers import NOT_YET
 from bot.jobs.talk.commands import obey
 from bot.sandbox.server import SandboxServer
 from bot.store import issues, label_events, labels
@@ -117,6 +118,24 @@ def test_what_was_done_to_a_label_that_took_a_name_since_stays_its_own(
     handled(context, "issues", labeled)
     handled(context, "label", first)
     assert labels_told(context, repository_id, number) == ["defect"]
+
+
+@pytest.mark.parametrize("change", ["created", "renamed"])
+def test_a_label_that_github_does_not_show_yet_is_looked_at_again(
+    context: Context, sandbox: SandboxServer, repository_id: int, change: str
+) -> None:
+    """What answers us may lag behind what sent the delivery."""
+    before = len(label_bodies(sandbox))
+    if change == "created":
+        sandbox.create_label(REPO, "flaw")
+    else:
+        sandbox.edit_label(REPO, "bug", new_name="flaw")
+    (body,) = label_bodies(sandbox)[before:]
+    sandbox.faults.answer(404, path="/labels/flaw$", message="Not Found")
+    assert handled(context, "label", body, age=0.0).startswith("later: ")
+    assert "flaw" not in names(context, repository_id)
+    handled(context, "label", body, age=NOT_YET)
+    assert "flaw" in names(context, repository_id)
 
 
 def labels_told(context: Context, repository_id: int, number: int) -> list[str]:
