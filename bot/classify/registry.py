@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+
+import numpy as np
 
 from bot.classify.bundle import Backend
 from bot.classify.encoder import Encoder
@@ -16,12 +19,19 @@ BOTH = 2
 """The encoder that serves, and the one that replaces it or was replaced. MiniLM in int8 adds 41 MB."""
 
 
-class HeadCache:
-    """Least-recently-used heads by their id. A head never changes under its id, so nothing expires."""
+HEADS = 128 << 20
+"""Bytes of heads in memory. A young repository's is some kilobytes, one of 50 labels and many words tens of
+megabytes."""
 
-    def __init__(self, *, capacity: int = 32) -> None:
+
+class HeadCache:
+    """Least-recently-used heads by their id, `capacity` bytes of them, and the last one whatever it weighs. A
+    head never changes under its id, so nothing expires."""
+
+    def __init__(self, *, capacity: int = HEADS) -> None:
         self._capacity = capacity
         self._heads: OrderedDict[int, Head] = OrderedDict()
+        self._bytes: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def get(self, head_id: int, read: Callable[[], bytes]) -> Head:
@@ -33,9 +43,19 @@ class HeadCache:
         head = Head.from_bytes(read())
         with self._lock:
             self._heads[head_id] = head
-            while len(self._heads) > self._capacity:
-                self._heads.popitem(last=False)
+            self._bytes[head_id] = _weight(head)
+            while len(self._heads) > 1 and sum(self._bytes.values()) > self._capacity:
+                del self._bytes[self._heads.popitem(last=False)[0]]
         return head
+
+
+def _weight(part: object) -> int:
+    """Bytes of the arrays in it."""
+    if isinstance(part, np.ndarray):
+        return part.nbytes
+    if not is_dataclass(part):
+        return 0
+    return sum(_weight(getattr(part, field.name)) for field in fields(part))
 
 
 class EncoderCache:
