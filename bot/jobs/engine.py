@@ -39,7 +39,7 @@ _GIVE_BACK = text(
 _FAIL = text(
     f"WITH dead AS MATERIALIZED ({_DEAD.format(comparison='>=')})"  # noqa: S608
     ", failed AS (UPDATE deliveries SET status = 'failed', outcome = 'workers died over it'"
-    " FROM dead WHERE deliveries.id = (dead.args ->> 'delivery_id')::bigint)"
+    " FROM dead WHERE status = 'stored' AND deliveries.id = (dead.args ->> 'delivery_id')::bigint)"
     ", ended AS (UPDATE effects SET status = 'failed', detail = 'workers died over it', done_at = now()"
     " FROM dead WHERE effects.status = 'pending' AND (effects.issue_id = (dead.args ->> 'issue_id')::bigint"
     " OR effects.decision_id IN (SELECT id FROM decisions"

@@ -24,7 +24,7 @@ def age(session: Session, delivery_id: int) -> float:
 
 
 def finish(session: Session, delivery_id: int, *, status: Status, outcome: str) -> None:
-    """Say how a delivery ended; `outcome` is for an operator and holds no text of an issue."""
-    session.execute(
-        update(Delivery).where(Delivery.id == delivery_id).values(status=status, outcome=outcome)
-    )
+    """Say how a delivery ended; `outcome` is for an operator and holds no text of an issue. What ended
+    stays as it ended, whoever was taken for dead over it: it is counted so."""
+    open_ = Delivery.id == delivery_id, Delivery.status == "stored"
+    session.execute(update(Delivery).where(*open_).values(status=status, outcome=outcome))

@@ -1,7 +1,7 @@
 """Counts of what came and went, without counting whole tables: rows that are over and done with are folded
 into tallies once, and only those of the last day are counted when somebody asks.
 
-A delivery that is sent again after it was folded is not counted a second time.
+A delivery that is sent again is not counted a second time.
 """
 
 from __future__ import annotations

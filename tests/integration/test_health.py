@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from bot.core.types import Decision
 from bot.jobs.queue import defer
-from bot.store import beats, decisions, effects, issues, schedule_runs
+from bot.store import beats, decisions, deliveries, effects, issues, schedule_runs
 from bot.store.engine import Database
 from bot.store.tables import Delivery
 from bot.web.app import create_app
@@ -117,6 +117,18 @@ def test_metrics_tell_what_failed(client: TestClient, database: Database) -> Non
     assert 'labelwright_effects_total{kind="add",outcome="pending"}' not in found
     assert found['labelwright_schedule_failures{schedule="refit"}'] == 1
     assert found['labelwright_schedule_failures{schedule="harvest"}'] == 0
+
+
+def test_what_ended_stays_counted_as_it_ended(client: TestClient, database: Database) -> None:
+    """A worker that was taken for dead comes to its end after all: counters never fall."""
+    with database.session() as session:
+        values = a_delivery(1, "failed")
+        one = session.scalars(insert(Delivery).values(values).returning(Delivery.id)).one()
+    failed = 'labelwright_deliveries_total{event="issues",outcome="failed"}'
+    assert metrics(client)[failed] == 1
+    with database.session() as session:
+        deliveries.finish(session, one, status="done", outcome="")
+    assert metrics(client)[failed] == 1
 
 
 def a_delivery(number: int, status: str) -> dict[str, object]:
