@@ -20,7 +20,7 @@ import httpx
 
 from bot.classify.bundle import file_sha256
 from bot.errors import LabelwrightError, UserError
-from training.launch import FitFailed, Launcher, OnProgress, Work
+from training.launch import FitFailed, FitRefused, Launcher, OnProgress, Work
 from training.leftovers import clear_boxes
 
 log = logging.getLogger(__name__)
@@ -110,8 +110,8 @@ class Server:
             self._good(self._http.put(url, content=content, headers=_held(leased)))
         self._post(leased, "done", {"files": files})
 
-    def broke(self, leased: Leased, why: str) -> None:
-        self._post(leased, "broke", {"why": why[-2000:]})
+    def broke(self, leased: Leased, why: str, *, final: bool) -> None:
+        self._post(leased, "broke", {"why": why[-2000:], "final": final})
 
     def _post(self, leased: Leased, what: str, body: Mapping[str, Any]) -> None:
         url = f"/runs/{leased.run}/{what}"
@@ -166,7 +166,7 @@ def work_once(server: Server, launcher: Launcher, directory: Path) -> bool:
         launcher.fit(work, on_progress=heart)
         server.bring(leased, work.out, beat=heart)
     except (FitFailed, UserError, OSError) as error:  # a full disk, say
-        server.broke(leased, str(error))
+        server.broke(leased, str(error), final=isinstance(error, (FitRefused, UserError)))
         log.error("run %d: %s", leased.run, error)
     else:
         log.info("run %d: fitted and brought back", leased.run)

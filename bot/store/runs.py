@@ -202,10 +202,11 @@ def reopen(session: Session, run_id: int) -> None:
     run.leased_until = datetime.now(UTC)
 
 
-def broke(session: Session, run_id: int, token: str, why: str) -> None:
-    """A fit ended badly: another try while there are tries left, an alert in the log otherwise."""
+def broke(session: Session, run_id: int, token: str, why: str, *, final: bool = False) -> None:
+    """A fit ended badly: another try while there are tries left that may help, an alert in the log
+    otherwise."""
     run = leased(session, run_id, token)
-    if run.attempt >= MAX_ATTEMPTS:
+    if final or run.attempt >= MAX_ATTEMPTS:
         finish(session, run_id, "failed", why)
         return
     log.warning("run %d, attempt %d: %s; it waits for another", run_id, run.attempt, why)

@@ -55,9 +55,10 @@ class Whole(BaseModel):
 
 
 class Broken(BaseModel):
-    """Why a fit ended badly."""
+    """Why a fit ended badly; `final`: no retry can help."""
 
     why: str = Field(max_length=2000)
+    final: bool = False
 
 
 def runs_router(database: Database, *, tokens: Sequence[str]) -> APIRouter:
@@ -102,19 +103,22 @@ def runs_router(database: Database, *, tokens: Sequence[str]) -> APIRouter:
 
     @router.post("/{run_id}/done")
     def done(run_id: int, whole: Whole, lease: LeaseHeader) -> dict[str, str]:
+        directory = _directory(database, run_id, lease)
+        arrived, out = _arriving(directory, lease), directory / FIT
+        _check(arrived, whole.files)  # takes its time, so the run is not locked meanwhile
         with database.session() as session, _held():
-            directory = Path(runs.leased(session, run_id, lease).directory)
-            _take_over(_arriving(directory, lease), directory / FIT, whole.files)
             runs.fitted(session, run_id, lease)
-            _sweep(directory)
+            shutil.rmtree(out, ignore_errors=True)
+            arrived.rename(out)
+        _sweep(directory)
         return {"status": "thank you"}
 
     @router.post("/{run_id}/broke")
     def broke(run_id: int, broken: Broken, lease: LeaseHeader) -> dict[str, str]:
+        directory = _directory(database, run_id, lease)
+        shutil.rmtree(_arriving(directory, lease), ignore_errors=True)
         with database.session() as session, _held():
-            directory = Path(runs.leased(session, run_id, lease).directory)
-            shutil.rmtree(_arriving(directory, lease), ignore_errors=True)
-            runs.broke(session, run_id, lease, broken.why)
+            runs.broke(session, run_id, lease, broken.why, final=broken.final)
         return {"status": "noted"}
 
     return router
@@ -197,8 +201,8 @@ async def _receive(request: Request, target: Path) -> str:
     return digest.hexdigest()
 
 
-def _take_over(arrived: Path, out: Path, expected: dict[str, str]) -> None:
-    """Every hash is held against what the box says it sent; then one rename makes the fit whole."""
+def _check(arrived: Path, expected: dict[str, str]) -> None:
+    """Every hash is held against what the box says it sent."""
     for name, sha256 in expected.items():
         path = _inside(arrived, name)
         if not path.is_file() or _sha256(path) != sha256:
@@ -210,5 +214,3 @@ def _take_over(arrived: Path, out: Path, expected: dict[str, str]) -> None:
         raise HTTPException(422, f"{min(strangers)} arrived, but is not in the list of files")
     if DONE not in expected:
         raise HTTPException(422, f"{DONE} is missing: a fit without it did not come to its end")
-    shutil.rmtree(out, ignore_errors=True)
-    arrived.rename(out)

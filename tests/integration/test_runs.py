@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from bot.errors import UserError
 from bot.store import runs
 from bot.store.engine import Database
+from bot.store.tables import Run
 from bot.web import runs as web_runs
 from bot.web.app import create_app
 
@@ -244,6 +246,15 @@ def test_a_broken_fit_is_tried_again_then_failed(
     assert status(database, run) == ("failed", "out of memory 3")
 
 
+def test_a_fit_that_no_retry_can_help_is_given_to_no_other_box(
+    client: TestClient, database: Database, run: int
+) -> None:
+    why = {"why": "one class alone", "final": True}
+    assert client.post(f"/runs/{run}/broke", json=why, headers=held(lease(client))).is_success
+    assert status(database, run) == ("failed", "one class alone")
+    assert client.post("/runs/lease", json={"agent": "box"}).status_code == 204
+
+
 @pytest.mark.parametrize(
     ("files", "says"),
     [
@@ -261,6 +272,49 @@ def test_a_fit_with_a_wrong_hash_is_not_taken(
     answer = client.post(f"/runs/{run}/done", json={"files": files}, headers=held(leased))
     assert answer.status_code == 422
     assert says in answer.json()["detail"]
+    assert not (directory / "fit").exists()
+
+
+def test_the_run_is_not_locked_while_what_arrived_is_read(
+    client: TestClient, database: Database, run: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gigabytes take minutes; the operator asks meanwhile how far the run is."""
+    leased = lease(client)
+    client.put(f"/runs/{run}/fit/done.json", content=b"{}", headers=held(leased))
+    sizes, whole = [], web_runs._sha256
+
+    def reading(path: Path) -> str:
+        with database.session() as session:
+            session.scalar(select(Run).where(Run.id == run).with_for_update(nowait=True))
+        sizes.append(path.stat().st_size)
+        return whole(path)
+
+    monkeypatch.setattr(web_runs, "_sha256", reading)
+    files = {"files": {"done.json": sha256(b"{}")}}
+    assert client.post(f"/runs/{run}/done", json=files, headers=held(leased)).is_success
+    assert (sizes, status(database, run)[0]) == ([2], "fitted")
+
+
+def test_a_box_that_loses_its_run_while_it_is_read_brings_nothing(
+    client: TestClient,
+    database: Database,
+    run: int,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leased = lease(client)
+    client.put(f"/runs/{run}/fit/done.json", content=b"{}", headers=held(leased))
+
+    def slow(path: Path) -> str:
+        expire(database, run)
+        with database.session() as session:
+            assert runs.lease(session, launcher="agent", by="another")
+        return sha256(b"{}")
+
+    monkeypatch.setattr(web_runs, "_sha256", slow)
+    files = {"files": {"done.json": sha256(b"{}")}}
+    answer = client.post(f"/runs/{run}/done", json=files, headers=held(leased))
+    assert (answer.status_code, status(database, run)[0]) == (409, "leased")
     assert not (directory / "fit").exists()
 
 

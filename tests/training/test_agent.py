@@ -26,7 +26,7 @@ from bot.web.app import create_app
 from training import agent
 from training.agent import Leased, Lost, Server, work_once
 from training.cli import app
-from training.launch import FitFailed, OnProgress, Work
+from training.launch import FitFailed, FitRefused, OnProgress, Work
 from training.launch.pull import Pull
 
 TOKEN = "let me in"
@@ -151,6 +151,20 @@ def test_a_failed_fit_is_told(server: Server, database: Database, run: int, tmp_
     with database.session() as session:
         row = runs.get(session, run)
         assert (row.status, row.outcome) == ("waiting", "the loss became nan in step 7")
+
+
+@pytest.mark.parametrize(
+    "refused", [FitRefused("one class alone"), UserError("pairs.parquet is no Parquet file")]
+)
+def test_what_no_retry_can_help_ends_the_run(
+    server: Server, database: Database, run: int, tmp_path: Path, refused: Exception
+) -> None:
+    def meanwhile(work: Work, beat: OnProgress) -> None:
+        raise refused
+
+    assert work_once(server, Writes(meanwhile), tmp_path / "box")
+    assert not work_once(server, Writes(), tmp_path / "box")
+    assert status(database, run) == "failed"
 
 
 def test_a_full_disk_on_the_box_is_told(

@@ -6,6 +6,7 @@ A launcher gets the directory of a run (`snapshot/`, `recipe.json`) and returns 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ REFUSAL = "LABELWRIGHT_FIT_REFUSAL"
 """Variable with the path of a file, where ranks write why no retry can help; not there if one may."""
 
 METRICS = "metrics.jsonl"
+LATE = 4
+"""Looks at a common disk after a job has ended."""
 
 OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Called again and again with the newest line of `metrics.jsonl`; what it raises stops the fit."""
@@ -59,6 +62,25 @@ class Work:
     def whole(self) -> bool:
         """`done.json` is the last file that a fit writes."""
         return (self.out / "done.json").is_file()
+
+    def arrives(self, *, poll: float) -> bool:
+        """Whether the fit of a job that has ended is whole: a common disk may tell that late."""
+        for _ in range(LATE):
+            if self.whole():
+                return True
+            time.sleep(poll)
+        return self.whole()
+
+    @property
+    def refusal(self) -> Path:
+        """Where ranks write why no further try can help."""
+        return self.directory / "refusal.txt"
+
+    def failure(self, told: str) -> FitFailed:
+        """Why there is no fit: the ranks' own word, or else `told`."""
+        if not self.refusal.is_file():
+            return FitFailed(told)
+        return FitRefused(f"{self.refusal.read_text('utf-8').strip()} ({told})")
 
     def arguments(self) -> list[str]:
         """What follows `torchrun`, wherever it is started."""
@@ -95,6 +117,10 @@ def _end(path: Path, size: int = 65_536) -> str:
 
 class FitFailed(GiveUp):
     """The fit ended badly; the message says where its log is."""
+
+
+class FitRefused(FitFailed):
+    """Nor would it end better elsewhere, or the next time."""
 
 
 class Launcher(Protocol):

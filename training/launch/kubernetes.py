@@ -14,13 +14,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.launch import ENVIRONMENT, GRACE, FitFailed, OnProgress, Work
+from training.launch import ENVIRONMENT, GRACE, REFUSAL, FitFailed, OnProgress, Work
 
 log = logging.getLogger(__name__)
 
 POLL = 15.0
 MOUNT = "/runs"
+REFUSED = 3
 RESTARTS = 2
+POD = f"""\
+rm -f "${REFUSAL}"
+torchrun "$@" &
+fit=$!
+trap 'kill -TERM "$fit"' TERM
+wait "$fit"; code=$?
+while kill -0 "$fit" 2>/dev/null; do wait "$fit"; code=$?; done
+[ -s "${REFUSAL}" ] && exit {REFUSED}
+exit "$code"
+"""
+"""torchrun ends with 1 whatever its ranks say; the signal of an eviction reaches this shell alone."""
+RULES = [
+    {
+        "action": "FailJob",
+        "onExitCodes": {"containerName": "fit", "operator": "In", "values": [REFUSED]},
+    },
+    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+]
+"""What no retry can help ends the Job, and an eviction is no failure.
+https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy"""
+ENDINGS = {"Failed": "failed", "Complete": "ended without a model"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +64,33 @@ class Kubernetes:
             return
         work.check()
         manifest = self.manifest(work)
-        kind = str(manifest["kind"]).lower()
+        kind, name = str(manifest["kind"]).lower(), _name(work)
+        if self._ended(kind, name, "--ignore-not-found"):
+            self._kubectl("delete", kind, name)  # it would be found as it ended
+            work.refusal.unlink(missing_ok=True)
         self._kubectl("apply", "--filename", "-", given=json.dumps(manifest))
         while not work.whole():
             on_progress(work.progress())
             time.sleep(self.poll)
-            # Asked before the last look: a job may end between the two.
-            if self._ended_badly(kind, work) and not work.whole():
-                raise FitFailed(f"{kind} {_name(work)} failed; `kubectl logs` tells why")
+            if (how := self._ended_now(kind, name)) and not work.arrives(poll=self.poll):
+                raise work.failure(f"{kind} {name} {how}; `kubectl logs` tells why")
 
-    def _ended_badly(self, kind: str, work: Work) -> bool:
+    def _ended_now(self, kind: str, name: str) -> str:
         """A cluster that does not answer says nothing of the fit."""
         try:
-            found = self._kubectl("get", kind, _name(work), "--output", "json")
+            return self._ended(kind, name)
         except FitFailed as error:
             if "NotFound" in str(error):
                 raise
-            log.warning("%s %s: %s", kind, _name(work), error)
-            return False
-        return _failed(json.loads(found))
+            log.warning("%s %s: %s", kind, name, error)
+            return ""
+
+    def _ended(self, kind: str, name: str, *options: str) -> str:
+        """How, in words; "" where it has not."""
+        found = self._kubectl("get", kind, name, "--output", "json", *options)
+        status = json.loads(found or "{}").get("status", {})
+        met = {one["type"] for one in status.get("conditions", []) if one["status"] == "True"}
+        return next((told for condition, told in ENDINGS.items() if condition in met), "")
 
     def manifest(self, work: Work) -> dict[str, Any]:
         """The object to apply."""
@@ -78,8 +108,8 @@ class Kubernetes:
         container = {
             "name": "fit",
             "image": self.image,
-            "command": ["torchrun", *how, *self._arguments(work)],
-            "env": _environment(),
+            "command": ["sh", "-c", POD, "fit", *how, *self._arguments(work)],
+            "env": self._environment(work),
             "resources": self._resources(),
             "volumeMounts": [{"name": "runs", "mountPath": MOUNT}],
         }
@@ -89,7 +119,11 @@ class Kubernetes:
             "containers": [container],
             "volumes": [self._volume()],
         }
-        spec = {"backoffLimit": RESTARTS, "template": {"spec": pod}}
+        spec = {
+            "backoffLimit": RESTARTS,
+            "podFailurePolicy": {"rules": RULES},
+            "template": {"spec": pod},
+        }
         return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
     def _train_job(self, work: Work, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +132,7 @@ class Kubernetes:
             "image": self.image,
             "numNodes": self.nodes,
             "command": ["torchrun", *self._arguments(work)],
-            "env": _environment(),
+            "env": self._environment(work),
             "resourcesPerNode": self._resources(),
         }
         mounts = {"name": "node", "volumeMounts": [{"name": "runs", "mountPath": MOUNT}]}
@@ -118,8 +152,15 @@ class Kubernetes:
         }
 
     def _arguments(self, work: Work) -> list[str]:
-        inside = Path(MOUNT) / work.directory.resolve().relative_to(self.root.resolve())
-        return Work(inside).arguments()
+        return self._inside(work).arguments()
+
+    def _environment(self, work: Work) -> list[dict[str, str]]:
+        told = {**ENVIRONMENT, REFUSAL: str(self._inside(work).refusal)}
+        return [{"name": name, "value": value} for name, value in told.items()]
+
+    def _inside(self, work: Work) -> Work:
+        """The run as a pod sees it."""
+        return Work(Path(MOUNT) / work.directory.resolve().relative_to(self.root.resolve()))
 
     def _resources(self) -> dict[str, Any]:
         return {"limits": {"nvidia.com/gpu": self.gpus}} if self.gpus else {}
@@ -138,15 +179,6 @@ class Kubernetes:
         return done.stdout
 
 
-def _environment() -> list[dict[str, str]]:
-    return [{"name": name, "value": value} for name, value in ENVIRONMENT.items()]
-
-
 def _name(work: Work) -> str:
     """Lower case, digits and hyphens, or the cluster refuses it."""
     return "labelwright-" + re.sub("[^a-z0-9]+", "-", work.directory.name.lower()).strip("-")
-
-
-def _failed(found: dict[str, Any]) -> bool:
-    conditions = found.get("status", {}).get("conditions", [])
-    return any(one["type"] == "Failed" and one["status"] == "True" for one in conditions)

@@ -42,13 +42,13 @@ class Local:
             self._wait_for_others(work, on_progress)
             if work.whole():
                 return
-            _refusal(work).unlink(missing_ok=True)
+            work.refusal.unlink(missing_ok=True)
             with log.open("ab") as output:
                 self._try(work, output, on_progress)
             if work.whole():
                 return
-            if _refusal(work).is_file():
-                raise FitFailed(f"{_refusal(work).read_text('utf-8')} ({log} tells all)")
+            if work.refusal.is_file():
+                raise work.failure(f"{log} tells all")
         raise FitFailed(f"The fit did not end well; {log} tells all. Its last lines:\n{tail(log)}")
 
     def command(self, work: Work) -> list[str]:
@@ -67,7 +67,7 @@ class Local:
             self.command(work),
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment() | {REFUSAL: str(_refusal(work))},
+            env=environment() | {REFUSAL: str(work.refusal)},
             start_new_session=True,  # Ctrl-C reaches us alone: the ranks are told in order
         )
         try:
@@ -76,11 +76,6 @@ class Local:
                 time.sleep(self.poll)
         finally:
             stop(process)
-
-
-def _refusal(work: Work) -> Path:
-    """Why no further try can help, once a rank has said so."""
-    return work.directory / "refusal.txt"
 
 
 def gpus() -> int:

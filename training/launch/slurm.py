@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.launch import ENVIRONMENT, GRACE, FitFailed, OnProgress, Work
+from training.launch import ENVIRONMENT, GRACE, REFUSAL, FitFailed, OnProgress, Work
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +70,9 @@ class Slurm:
         while not work.whole():
             on_progress({"job": job, **work.progress()})
             time.sleep(self.poll)
-            # Asked before the last look: a job may end between the two.
-            if not _waits_or_runs(job) and not work.whole():
+            if not _waits_or_runs(job) and not work.arrives(poll=self.poll):
                 _job(work).unlink(missing_ok=True)
-                raise FitFailed(f"SLURM job {job} ended without a model; {_log(work)} tells why")
+                raise work.failure(f"SLURM job {job} ended without a model; {_log(work)} tells why")
 
     def script(self, work: Work) -> str:
         """The batch script: plain bash, for an operator to read and change."""
@@ -86,7 +85,10 @@ class Slurm:
             python=shlex.quote(sys.executable),
             port=PORT,
             grace=GRACE,
-            environment="\n".join(f"export {name}={value}" for name, value in ENVIRONMENT.items()),
+            environment="\n".join(
+                f"export {name}={shlex.quote(value)}"
+                for name, value in {**ENVIRONMENT, REFUSAL: str(work.refusal)}.items()
+            ),
             arguments=shlex.join(work.arguments()),
             done=shlex.quote(str(work.out / "done.json")),
         )
@@ -106,6 +108,7 @@ def _submitted(work: Work, script: Path) -> str:
         job = _job(work).read_text(encoding="utf-8").strip()
         if _waits_or_runs(job):
             return job
+    work.refusal.unlink(missing_ok=True)
     job = _told(["sbatch", "--parsable", str(script)]).partition(";")[0]
     _job(work).write_text(job, encoding="utf-8")
     return job
