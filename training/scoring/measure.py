@@ -18,6 +18,7 @@ from bot.core.measure import measure
 from training.scoring.stacking import Floats64
 
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 DEFAULT_THRESHOLD = 0.5
 DELTA = 0.05
@@ -63,9 +64,8 @@ def average_precision(found: Floats64, known: KnownPairs) -> float:
     areas = []
     for label in np.flatnonzero((known > 0).any(axis=0)):
         told = known[:, label] != 0
-        right = known[told, label][np.argsort(-found[told, label], kind="stable")] > 0
-        ranks = np.flatnonzero(right) + 1
-        areas.append(float(np.mean(np.arange(1, len(ranks) + 1) / ranks)))
+        _, taken, right = _steps(found[told, label], known[told, label])
+        areas.append(float(np.diff(right, prepend=0) @ (right / taken) / right[-1]))
     return float(np.mean(areas)) if areas else 0.0
 
 
@@ -90,13 +90,19 @@ def _best_threshold(probabilities: Floats64, known: NDArray[np.int8]) -> tuple[f
     positives = int((known > 0).sum())
     if positives == 0:
         return DEFAULT_THRESHOLD, 0
-    order = np.argsort(-probabilities[told], kind="stable")
-    sorted_p = probabilities[told][order]
-    right = np.cumsum(known[told][order] > 0)
-    f1 = 2 * right / (np.arange(1, len(order) + 1) + positives)
-    best = int(f1.argmax())
-    following = sorted_p[best + 1] if best + 1 < len(sorted_p) else 0.0
-    return float((sorted_p[best] + following) / 2), positives
+    scores, taken, right = _steps(probabilities[told], known[told])
+    best = int((2 * right / (taken + positives)).argmax())
+    following = scores[best + 1] if best + 1 < len(scores) else 0.0
+    return float((scores[best] + following) / 2), positives
+
+
+def _steps(scores: Floats64, known: NDArray[np.int8]) -> tuple[Floats64, Ints, Ints]:
+    """Each score that occurs, highest first, with how many reach it, and how many of those are right: what
+    scores alike is taken or left together."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, right = scores[order], np.cumsum(known[order] > 0)
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)])
+    return ranked[last], last + 1, right[last]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +154,11 @@ def hindsight_coverage(
     to compare models by, not something that could have been promised."""
     offered = _offered(probabilities, single=single)
     told = offered & (known != 0)
-    order = np.argsort(-probabilities[told], kind="stable")
-    precision = np.cumsum(known[told][order] > 0) / np.arange(1, len(order) + 1)
-    kept = np.flatnonzero(precision >= target)
+    scores, taken, right = _steps(probabilities[told], known[told])
+    kept = np.flatnonzero(right / taken >= target)
     if not len(kept):
         return 0.0
-    cut = probabilities[told][order][kept[-1]]
+    cut = scores[kept[-1]]
     return float((offered & (probabilities >= cut)).any(axis=1).mean())
 
 
