@@ -100,7 +100,7 @@ def _steps(scores: Floats64, known: NDArray[np.int8]) -> tuple[Floats64, Ints, I
     """Each score that occurs, highest first, with how many reach it, and how many of those are right: what
     scores alike is taken or left together."""
     order = np.argsort(-scores, kind="stable")
-    ranked, right = scores[order], np.cumsum(known[order] > 0)
+    ranked, right = scores[order], np.cumsum(known[order] > 0, dtype=np.int64)
     last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)])
     return ranked[last], last + 1, right[last]
 
