@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from benchmarks.head import DIM, Made, make_repository
 from bot.classify.encoder import Encoder
 from bot.classify.registry import EncoderCache, HeadCache
+from bot.classify.seen import UNKNOWN, Provenance
 from bot.core.label_text import label_text
 from bot.core.types import LabelEvent, RepositoryLabel
 from bot.github.app import AppAuth
@@ -70,6 +71,8 @@ class MadeEncoder:
     backend: str = "int8"
     text_version: int = 1
     dim: int = DIM
+    provenance: Provenance = UNKNOWN
+    """Nothing of it was learned from."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.stack([self.known[text] for text in texts])

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from bot.classify.seen import read_provenance
 from bot.store.tables import Run
 from training.judge.gate import past_run
 from training.launch import Work
-from training.provenance import read_provenance
 from training.recipe import Recipe
 from training.snapshot.cut import seen_until
 

@@ -1,53 +1,15 @@
-"""What an encoder has learned from, kept beside its weights with all that came before it.
+"""What a fit adds to what its encoder has seen.
 
 Refuses to go on from an encoder that has seen the issues which are to judge what becomes of it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
+from bot.classify.seen import Provenance
 from bot.errors import UserError
 from training.snapshot.read import RepositoryData, Snapshot
-
-PROVENANCE = "provenance.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Empty for weights that none of our fits made."""
-
-    snapshots: tuple[str, ...] = ()
-    """Ids, oldest first."""
-    seen: Mapping[str, datetime | None] = field(default_factory=dict)
-    """Repository -> when the newest issue was filed that it learned from; None: its issues bear no time."""
-
-    def text(self) -> str:
-        told = {"snapshots": self.snapshots, "seen": dict(self.seen)}
-        return json.dumps(told, indent=1, default=datetime.isoformat) + "\n"
-
-
-UNKNOWN = Provenance()
-
-
-def read_provenance(encoder: Path) -> Provenance:
-    """Of the encoder in a directory; UserError if it is there and cannot be read."""
-    path = encoder / PROVENANCE
-    if not path.is_file():
-        return UNKNOWN
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        seen = {name: at and datetime.fromisoformat(at) for name, at in told["seen"].items()}
-        return Provenance(tuple(told["snapshots"]), seen)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}): nobody can tell what this encoder has seen. Give another "
-            "encoder, or that fit's output as it was."
-        ) from None
 
 
 def learned(before: Provenance, snapshot: Snapshot) -> Provenance:

@@ -43,6 +43,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "smoothing": (0, 0.9),
     "head_scale": (0, 1e6),
     "averaging": (0, 0.999999),
+    "held_back": (0, 0.9),
     "held_out_parts": (0, 100),
     "lora_rank": (0, 4096),
     "lora_scale": (0, 1e6),

@@ -25,6 +25,7 @@ from bot.classify.bundle import (
 from bot.classify.graph import encoder_graph, tapped_linear
 from bot.classify.quantise import int8_linear, int8_table
 from bot.classify.samples import SAMPLES
+from bot.classify.seen import PROVENANCE, UNKNOWN, read_provenance
 from bot.classify.session import open_session, open_tokenizer, token_ids
 from bot.classify.weights import Weights, locate, read_weights
 from bot.classify.weights import find_base_weights as find_base_weights
@@ -49,7 +50,8 @@ def build_bundle(
     Raises:
         UserError: the model is missing, broken, of another architecture, or rounds too badly.
     """
-    weights = read_weights(locate(source))
+    located = locate(source)
+    weights, provenance = read_weights(located), read_provenance(located)
     with publishing(out) as directory:
         (directory / TOKENIZER).write_bytes(weights.tokenizer)
         limit = min(max_tokens, weights.max_tokens)
@@ -58,6 +60,8 @@ def build_bundle(
         golden = {backend: _vectors(directory / MODELS[backend], ids) for backend in MODELS}
         _check_rounding(golden, weights.name)
         (directory / GOLDEN).write_bytes(save({str(name): rows for name, rows in golden.items()}))
+        if provenance != UNKNOWN:
+            (directory / PROVENANCE).write_text(provenance.text(), encoding="utf-8")
         manifest = _manifest(weights, directory, max_tokens=limit, text_version=text_version)
         write_manifest(directory, manifest)
     return Bundle(out, manifest)
@@ -106,7 +110,8 @@ def _check_rounding(golden: dict[Backend, np.ndarray], name: str) -> None:
 
 
 def _manifest(weights: Weights, directory: Path, *, max_tokens: int, text_version: int) -> Manifest:
-    names = (*MODELS.values(), TOKENIZER, GOLDEN)
+    names = [*MODELS.values(), TOKENIZER, GOLDEN]
+    names += [PROVENANCE] if (directory / PROVENANCE).is_file() else []
     return Manifest(
         name=weights.name,
         dim=weights.hidden,

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from bot.classify.seen import PROVENANCE, UNKNOWN, Provenance, read_provenance
 from bot.errors import UserError
 
 Backend = Literal["int8", "fp32"]
@@ -51,7 +52,8 @@ class Manifest:
 
     @property
     def bundle_id(self) -> str:
-        """Twelve hex digits over what moves a vector: the graphs, the tokenizer, where texts are cut."""
+        """Twelve hex digits over what moves a vector (the graphs, the tokenizer, where texts are cut) and
+        over what the encoder learned from, if that is known."""
         kept = {name: digest for name, digest in self.files.items() if name != GOLDEN}
         parts = [kept, self.max_tokens, self.text_version]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
@@ -75,15 +77,23 @@ class Bundle:
     def golden(self) -> Path:
         return self.directory / GOLDEN
 
+    @property
+    def provenance(self) -> Provenance:
+        """What its encoder learned from; nothing that is known where the manifest lists no such file."""
+        listed = PROVENANCE in self.manifest.files
+        return read_provenance(self.directory) if listed else UNKNOWN
+
 
 def read_bundle(directory: Path, *, files: Collection[str] | None = None) -> Bundle:
-    """The bundle in `directory`, with the hashes of `files` (all of them if None) checked.
+    """The bundle in `directory`, with the hashes of `files` (all of them if None) checked, and that of its
+    provenance if it has one.
 
     Raises:
         UserError: no bundle there, or a file is missing, cut short or changed.
     """
     manifest = _read_manifest(directory / MANIFEST)
-    wanted = (*MODELS.values(), TOKENIZER, GOLDEN) if files is None else files
+    wanted = (*MODELS.values(), TOKENIZER, GOLDEN) if files is None else tuple(files)
+    wanted += (PROVENANCE,) if PROVENANCE in manifest.files else ()
     for name in wanted:
         if name not in manifest.files:
             raise UserError(f"{directory / MANIFEST} does not list {name}; {BUILD_ADVICE}")

@@ -45,6 +45,8 @@ class Encoder:
         self.backend: Backend = backend
         """The graph that serves, which is not always the one that was asked for."""
         self.max_tokens = max_tokens
+        self.provenance = bundle.provenance
+        """What it learned from."""
         self._manifest = bundle.manifest
         self._session = session
         self._inputs = {value.name for value in session.get_inputs()}

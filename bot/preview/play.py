@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from bot.classify.encoder import Encoder
 from bot.classify.sides import author_marks
 from bot.classify.words import count_words
@@ -48,6 +50,7 @@ def preview(
     kept = KeptVectors(encoder, cache)
     texts = texts_of(past.issues)
     joined = [text.joined for text in texts]
+    filed = np.array([issue.created_at.timestamp() for issue in past.issues], dtype=np.float64)
     scene = Scene(
         issues=past.issues,
         texts=texts,
@@ -57,6 +60,7 @@ def preview(
         descriptions=past.descriptions,
         existing=past.existing,
         counts=count_words(texts, extra=author_marks([issue.association for issue in past.issues])),
+        seen=encoder.provenance.rows(past.full_name, filed, dated=past.dated),
     )
     record = PastRecord(past.issues, settling=past.settling, until=past.now, rules=past.rules)
     targets = sorted({*TARGETS, *([promise] if promise else [])}, reverse=True)

@@ -103,6 +103,8 @@ class Scene:
     existing: frozenset[str] | None = None
     counts: csr_matrix | None = None
     """Words of `texts` and authors, as `bot.classify.words` counts them; else every refit counts them anew."""
+    seen: NDArray[np.bool_] | None = None
+    """Issues [n] that the encoder learned from, if any."""
 
     def specs_of(self, names: Sequence[str]) -> tuple[LabelSpec, ...]:
         return tuple(
@@ -170,6 +172,7 @@ def fit_at(
         times=np.array([i.created_at.timestamp() for i in scene.issues[:rows]], dtype=np.float64),
         associations=[issue.association for issue in scene.issues[:rows]],
         counts=scene.counts[:rows] if scene.counts is not None else None,
+        seen=scene.seen[:rows] if scene.seen is not None else None,
     )
     specs = scene.specs_of(names)
     heads = (

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,11 +16,14 @@ from typer.testing import CliRunner
 
 from bot.classify.build import build_bundle
 from bot.classify.bundle import read_bundle, write_manifest
+from bot.classify.head import Head, History, fit_head
+from bot.classify.seen import PROVENANCE, Provenance
 from bot.core.text import TEXT_VERSION
 from bot.errors import UserError
 from tests.training.dated import START, cut_rows, dated_rows
 from tests.training.tiny import write_rows
 from training.cli import app
+from training.judge import showing
 from training.judge.card import model_card, spent_on
 from training.judge.evaluate import CONTENDERS, Evaluation, evaluate
 from training.judge.gate import Terms, judge
@@ -87,6 +91,29 @@ def test_nothing_of_the_evaluation_part_is_learned_from(
             before = evaluation.shown[name][repo].judged
             assert np.array_equal(found.judged.probabilities, before.probabilities)
             assert np.array_equal(found.judged.known, -before.known)
+
+
+def test_heads_are_told_what_their_encoder_learned_from(
+    snapshot: Snapshot,
+    tiny_weights: Path,
+    tiny_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of one repository half, of the other nothing; and each contender of its own."""
+    told: list[int | None] = []
+
+    def fit(history: History, *args: Any, **more: Any) -> Head:
+        told.append(None if history.seen is None else int(history.seen.sum()))
+        return fit_head(history, *args, **more)
+
+    monkeypatch.setattr(showing, "fit_head", fit)
+    weights = Path(shutil.copytree(tiny_weights, tmp_path / "weights"))
+    middle = snapshot.repository("a/one").take("train", "unlabelled").issues[49].created_at
+    (weights / PROVENANCE).write_text(Provenance(("abc",), {"a/one": middle}).text())
+    build_bundle(weights, tmp_path / "bundle")
+    evaluate(snapshot, tiny_bundle, tmp_path / "bundle", resamples=2)
+    assert told == [None] * 5 + [50], "champion and zero-shot of both, challenger of both"
 
 
 def test_a_bundle_against_itself_changes_nothing_and_is_not_tried(

@@ -6,16 +6,20 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from bot.classify.seen import PROVENANCE, UNKNOWN, Provenance, read_provenance
 from bot.errors import UserError
 from tests.training.dated import START, cut_rows, dated_rows
 from tests.training.tiny import make_tiny_encoder, tiny_recipe
 from training.evidence import used_up
 from training.fit import __main__ as command
-from training.provenance import PROVENANCE, UNKNOWN, Provenance, learned, read_provenance
+from training.provenance import learned
 from training.recipe_file import recipe_text
+from training.snapshot.held_back import hold_back
 from training.snapshot.read import Snapshot
 
 
@@ -24,8 +28,8 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     return cut_rows(tmp_path_factory.mktemp("cut"), dated_rows(90), least=10)
 
 
-def fit(folder: Path, snapshot: Snapshot, encoder: Path) -> int:
-    recipe = tiny_recipe(encoder=str(encoder), epochs=1, min_steps=1)
+def fit(folder: Path, snapshot: Snapshot, encoder: Path, **changes: Any) -> int:
+    recipe = tiny_recipe(encoder=str(encoder), epochs=1, min_steps=1, **changes)
     file = folder / "recipe.json"
     file.write_text(recipe_text(recipe))
     words = {"--recipe": file, "--snapshot": snapshot.directory, "--out": folder / "out"}
@@ -58,6 +62,40 @@ def test_an_encoder_that_has_seen_the_evaluation_part_is_refused(
     assert f"by the snapshots {snapshot.id}, {longer.id}" in told
     assert "Cut the snapshot with `--after`" in told
     assert not (back / "out").exists()
+
+
+def test_the_newest_issues_are_held_back_and_told_apart(snapshot: Snapshot, tmp_path: Path) -> None:
+    tuned = make_tiny_encoder(tmp_path / "tuned")
+    assert fit(tmp_path, snapshot, tuned, held_back=0.2) == command.DONE
+    issues = snapshot.repositories[0].take("train", "unlabelled").issues
+    newest = issues[len(issues) - len(issues) // 5 - 1].created_at
+    found = read_provenance(tmp_path / "out" / "encoder")
+    assert found.seen == {"a/one": newest}
+    done = json.loads((tmp_path / "out" / "done.json").read_text())
+    assert done["labelled"] == len(issues) - len(issues) // 5
+
+    data = hold_back(snapshot, 0.2).repositories[0]
+    judging = snapshot.repositories[0].take("evaluate").issues
+    assert data.take("evaluate").issues == judging
+    times = np.array([i.created_at.timestamp() for i in issues if i.created_at])
+    seen = found.rows("a/one", times)
+    assert seen is not None
+    assert (~seen).sum() == len(issues) // 5
+
+
+def test_text_newer_than_what_is_held_back_is_not_read(tmp_path: Path) -> None:
+    snapshot = cut_rows(tmp_path, dated_rows(90, unlabelled=0.4), least=10)
+    data = hold_back(snapshot, 0.5).repositories[0]
+    told = [issue.created_at for issue in data.take("train").issues if issue.created_at]
+    pool = [issue.created_at for issue in data.take("unlabelled").issues if issue.created_at]
+    whole = [issue.created_at for issue in snapshot.repositories[0].take("train").issues]
+    assert max(pool) < min(at for at in whole if at and at not in told)
+
+
+def test_nothing_is_held_back_where_nobody_could_tell_it_later(tmp_path: Path) -> None:
+    rows = [{**row, "created_at": None} for row in dated_rows(90)]
+    snapshot = cut_rows(tmp_path, rows, least=10)
+    assert hold_back(snapshot, 0.2).repositories[0].issues == snapshot.repositories[0].issues
 
 
 def test_what_was_seen_adds_up(snapshot: Snapshot) -> None:

@@ -27,6 +27,7 @@ TINY = replace(
     epochs=6,
     learning_rate=2e-3,
     batch=16,
+    held_back=0.0,
     held_out_parts=2,
     frozen=0.0,
     precision="fp32",

@@ -6,13 +6,21 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bot.classify.build import build_bundle
 from bot.classify.bundle import publishing, read_bundle
+from bot.classify.encoder import Encoder
+from bot.classify.publish import publish
+from bot.classify.seen import PROVENANCE, UNKNOWN, Provenance
 from bot.errors import UserError
 
+AT = datetime(2024, 5, 1, tzinfo=UTC)
+SEEN = Provenance(("abc",), {"a/one": AT, "b/two": None})
 FILES = ("model.fp32.onnx", "model.int8.onnx", "tokenizer.json", "golden.safetensors")
 
 
@@ -141,3 +149,53 @@ def test_says_why_it_cannot_write(tmp_path: Path) -> None:
         publishing(tmp_path / "file" / "x"),
     ):
         pass
+
+
+# -- what the encoder learned from ------------------------------------------------------------------
+
+
+@pytest.fixture
+def tuned(tiny_weights: Path, tmp_path: Path) -> Path:
+    """Weights that a fit left behind, with what they have seen."""
+    weights = Path(shutil.copytree(tiny_weights, tmp_path / "tuned"))
+    (weights / PROVENANCE).write_text(SEEN.text())
+    return weights
+
+
+def test_a_bundle_tells_what_its_encoder_learned_from(
+    tuned: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    bundle = build_bundle(tuned, tmp_path / "bundle")
+    assert read_bundle(tmp_path / "bundle").provenance == SEEN
+    assert bundle.manifest.bundle_id != read_bundle(tiny_bundle).manifest.bundle_id
+    served = publish(tmp_path / "bundle", tmp_path / "served")
+    assert served.provenance == SEEN
+    encoder = Encoder.open(served.directory)
+    encoder.close()
+    assert encoder.provenance == SEEN
+    (served.directory / PROVENANCE).write_text(UNKNOWN.text())
+    with pytest.raises(UserError, match=r"provenance\.json was changed"):
+        Encoder.open(served.directory)
+
+
+def test_a_bundle_without_that_file_has_seen_nothing_of_ours(copy: Path) -> None:
+    (copy / PROVENANCE).write_text("{")  # which no hash vouches for
+    assert read_bundle(copy).provenance == UNKNOWN
+
+
+def test_weights_whose_provenance_is_broken_are_not_built(tuned: Path, tmp_path: Path) -> None:
+    (tuned / PROVENANCE).write_text("{")
+    with pytest.raises(UserError, match="nobody can tell what this encoder has seen"):
+        build_bundle(tuned, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_rows_that_were_seen() -> None:
+    times = np.array([AT.timestamp() + hours * 3600 for hours in (-1, 0, 1)])
+    told = SEEN.rows("a/one", times)
+    assert told is not None
+    assert told.tolist() == [True, True, False]
+    for rows in (SEEN.rows("b/two", times), SEEN.rows("a/one", times, dated=False)):
+        assert rows is not None
+        assert rows.all(), "nobody can tell which"
+    assert SEEN.rows("c/three", times) is None

@@ -37,6 +37,16 @@ def replay(
     return list(rewind(scene_of(issues), record, targets=targets, policy=policy))
 
 
+def test_issues_that_the_encoder_learned_from_promise_nothing(issues: list[PastIssue]) -> None:
+    def applied(seen: np.ndarray | None) -> bool:
+        scene = replace(scene_of(issues), seen=seen)
+        stream = rewind(scene, record_of(issues), targets=(0.6,), policy=POLICY)
+        return any(("apply" in action) for one in stream for _, action in actions(one))
+
+    assert applied(None)
+    assert not applied(np.ones(len(issues), dtype=np.bool_))
+
+
 def same(one: Sequence[Decided], other: Sequence[Decided]) -> bool:
     """But for the last digits, which depend on how many issues are scored together."""
     return len(one) == len(other) and all(

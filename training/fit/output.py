@@ -18,10 +18,10 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from bot.classify.bundle import file_sha256
+from bot.classify.seen import PROVENANCE, UNKNOWN, Provenance
 from bot.errors import UserError
 from training.fit.checkpoint import NotSaved, write_whole
 from training.network import Encoder
-from training.provenance import PROVENANCE, UNKNOWN, Provenance
 from training.recipe import Recipe
 from training.recipe_file import recipe_text
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from bot.classify.seen import Provenance, read_provenance
 from bot.classify.weights import find_base_weights, locate
 from bot.errors import UserError
 from training import distributed
@@ -42,9 +43,10 @@ from training.lock import locked
 from training.lora import merge_low_rank
 from training.network import open_tokenizer
 from training.objectives.registry import make_terms
-from training.provenance import Provenance, learned, read_provenance
+from training.provenance import learned
 from training.recipe import Recipe
 from training.recipe_file import recipe_text
+from training.snapshot.held_back import hold_back
 from training.snapshot.read import read_snapshot
 from training.trackers import open_tracker
 
@@ -110,7 +112,7 @@ def _prepare(job: Job) -> tuple[Setting, str, Provenance]:
             f"The recipe {recipe.name!r} is of the engine {recipe.engine!r}; training.fit runs "
             "'contrastive' (`labelwright-train score` runs both)."
         )
-    snapshot = read_snapshot(job.snapshot)
+    snapshot = hold_back(read_snapshot(job.snapshot), recipe.held_back)
     base = locate(recipe.encoder) if recipe.encoder else find_base_weights()
     provenance = learned(read_provenance(base), snapshot)
     lesson, tokenizer = make_lesson(snapshot), open_tokenizer(base)

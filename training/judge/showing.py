@@ -18,6 +18,7 @@ from bot.classify.encoder import Encoder
 from bot.classify.head import Head, fit_head
 from bot.classify.history import History
 from bot.classify.promise import winners
+from bot.classify.seen import UNKNOWN, Provenance
 from bot.core.decide import decide
 from bot.core.label_text import label_text
 from bot.core.rules import Rules
@@ -71,7 +72,7 @@ def show(
         of_labels = encoder.encode([label_text(spec) for spec in data.specs])
         taught = data.take("train", "unlabelled")
         for found, past in zip(shown, (taught, data.take()), strict=False):
-            head = _fit(past, vectors, of_labels)
+            head = _fit(past, vectors, of_labels, provenance=encoder.provenance)
             found[data.name] = _showing(data, head, vectors)
     return shown
 
@@ -90,9 +91,15 @@ def _embed(
     return found
 
 
-def _fit(past: RepositoryData, vectors: Mapping[int, Any], label_vectors: Any) -> Head:
+def _fit(
+    past: RepositoryData,
+    vectors: Mapping[int, Any],
+    label_vectors: Any,
+    *,
+    provenance: Provenance = UNKNOWN,
+) -> Head:
     return fit_head(
-        history_of(past, vectors, dim=label_vectors.shape[1]),
+        history_of(past, vectors, dim=label_vectors.shape[1], provenance=provenance),
         past.specs,
         label_vectors=label_vectors,
         exclusive=past.facts.exclusive,
@@ -101,22 +108,31 @@ def _fit(past: RepositoryData, vectors: Mapping[int, Any], label_vectors: Any) -
     )
 
 
-def history_of(data: RepositoryData, vectors: Mapping[int, Any], *, dim: int) -> History:
-    """Issues of a snapshot as the bot's heads are taught; order stands for time where there is none."""
+def history_of(
+    data: RepositoryData,
+    vectors: Mapping[int, Any],
+    *,
+    dim: int,
+    provenance: Provenance = UNKNOWN,
+) -> History:
+    """Issues of a snapshot as the bot's heads are taught; order stands for time where there is none.
+    `provenance`: of the encoder that made the vectors."""
     dated = data.facts.ordered_by == "time"
-    times = [
+    filed = [
         issue.created_at.timestamp() if dated and issue.created_at else float(position)
         for position, issue in enumerate(data.issues)
     ]
+    times = np.array(filed, dtype=np.float64)
     rows = [vectors[issue.id] for issue in data.issues]
     return History(
         texts=[issue.text for issue in data.issues],
         vectors=np.array(rows, dtype=np.float32).reshape(len(rows), dim),
         known=data.known,
-        times=np.array(times, dtype=np.float64),
+        times=times,
         associations=[issue.author_association for issue in data.issues],
         weights=np.where(data.known != 0, data.weights, 1).astype(np.float32),
         unbiased=np.array([issue.unbiased for issue in data.issues], dtype=np.bool_),
+        seen=provenance.rows(data.name, times, dated=dated),
     )
 
 

@@ -15,7 +15,6 @@ from bot.classify.head import DELTA, Head, fit_head
 from bot.classify.history import History
 from bot.classify.memory import Memory
 from bot.classify.trial import Lesson, Trial, compare
-from bot.core.evidence import KnownPairs
 from bot.core.label_text import label_text
 from bot.errors import Ignore
 from bot.jobs.context import Context
@@ -111,14 +110,16 @@ def _fit(
         counts=count_words_of(context, past.issues),
         exclusive=exclusive,
         unbiased=evidence.unbiased,
+        seen=encoder.provenance.rows(past.full_name, past.times),
     )
+    pairs = int((known[history.judges] != 0).sum())
     head = fit_head(
         history,
         past.specs,
         label_vectors=encoder.encode([label_text(spec) for spec in past.specs]),
         exclusive=exclusive,
         target=past.rules.precision,
-        earlier=_earlier(context, encoder, repository_id, past, evidence=evidence, known=known),
+        earlier=_earlier(context, encoder, repository_id, past, evidence=evidence, pairs=pairs),
         families=past.named_families,
     )
     return replace(head, memory=memory), history, lessons
@@ -131,16 +132,17 @@ def _earlier(
     past: Past,
     *,
     evidence: Evidence,
-    known: KnownPairs,
+    pairs: int,
 ) -> Earlier:
-    """What earlier choices of cuts proved and spent, and what practice disproved since."""
+    """What earlier choices of cuts proved and spent, and what practice disproved since. `pairs`: known
+    ones that this choice may look at."""
     with context.database.session() as session:
         stored = heads.active(session, repository_id)
         made = heads.choices_made(session, repository_id)
     target = past.rules.precision
     before = choice_after(
         Expectation.from_dict(stored.expectation) if stored else None,
-        pairs=int((known[evidence.unbiased] != 0).sum()),
+        pairs=pairs,
         made=made,
         target=target,
         comparable=stored is not None

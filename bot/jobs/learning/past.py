@@ -116,8 +116,10 @@ def teaching(
     counts: csr_matrix,
     exclusive: Groups,
     unbiased: NDArray[np.bool_] | None = None,
+    seen: NDArray[np.bool_] | None = None,
 ) -> tuple[History, list[Lesson], Memory]:
-    """What a head of labels `names` is taught of the past; `told` is what the one that serves remembers."""
+    """What a head of labels `names` is taught of the past; `told` is what the one that serves remembers,
+    `seen` [issues] what the encoder learned from."""
     lessons = lessons_of(past, names, known=known, memory=told)
     history = History(
         texts=(),
@@ -127,6 +129,7 @@ def teaching(
         counts=counts,
         weights=weights_of(lessons, known),
         unbiased=unbiased,
+        seen=seen,
     )
     memory = memory_of(past, lessons, names, known=known, vectors=vectors, exclusive=exclusive)
     return history, lessons, memory
