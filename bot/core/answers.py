@@ -46,6 +46,8 @@ class Reason:
     words: tuple[str, ...] = ()
     like: tuple[int, ...] = ()
     """Numbers of the nearest issues that people gave this label."""
+    by: str = ""
+    """When and by what it was decided, as `decided` says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +111,17 @@ def status(standing: Standing) -> str:
     return "\n".join(lines)
 
 
-def why(reasons: Sequence[Reason], *, decided_at: datetime, head: int | None, bundle: str) -> str:
-    """The stored decisions on one issue, those with an effect first."""
+def decided(at: datetime, *, head: int | None, bundle: str) -> str:
     version = f"head v{head}" if head is not None else "a head that is gone"
-    intro = f"Decided {decided_at:%Y-%m-%d %H:%M} UTC by {version} of {code(bundle)}:"
-    return "\n".join([intro, "", *(f"- {_reason(one)}" for one in reasons)])
+    return f"Decided {at:%Y-%m-%d %H:%M} UTC by {version} of {code(bundle)}"
 
 
-def _reason(one: Reason) -> str:
+def why(reasons: Sequence[Reason], *, by: str) -> str:
+    """The stored decisions on one issue, those with an effect first. `by`: what decided last."""
+    return "\n".join([f"{by}:", "", *(f"- {_reason(one, by=by)}" for one in reasons)])
+
+
+def _reason(one: Reason, *, by: str) -> str:
     cut = f"{one.threshold:.2f}" if one.threshold is not None else "none"
     said = "not done" if one.happened and one.action != "abstain" else _DONE[one.action]
     parts = [
@@ -128,6 +133,8 @@ def _reason(one: Reason) -> str:
         parts.append(f"Words: {', '.join(map(code, one.words))}.")
     if one.like:
         parts.append(f"Like {', '.join(f'#{number}' for number in one.like)}.")
+    if one.by != by:
+        parts.append(f"{one.by}.")
     return " ".join(parts)
 
 

@@ -15,7 +15,7 @@ import httpx
 from bot.core.types import Issue, LabelEvent, RepositoryLabel
 from bot.errors import Ignore
 from bot.github import filed, history
-from bot.github.addresses import in_repository, of_issue
+from bot.github.addresses import can_address, in_repository, of_issue
 from bot.github.comments import Comment, Reaction, react, upsert_comment
 from bot.github.contents import Contents, NotModified, read_contents
 from bot.github.filed import FiledText
@@ -136,7 +136,9 @@ class InstallationClient:
         return [label_from(row) for row in rows]
 
     def label(self, full_name: str, name: str) -> RepositoryLabel | None:
-        """The label of that name now, None where there is none."""
+        """The label of that name now, None where there is none, or none that could be asked for."""
+        if not can_address(name):
+            return None
         answer = self._reader.get(
             in_repository(full_name, "labels", name),
             doing=f"read a label of {full_name}",
@@ -231,6 +233,7 @@ class InstallationClient:
             number,
             wanted,
             present=present,
+            exists=lambda name: self.label(full_name, name) is not None,
             events=lambda: self.issue_events(full_name, number),
             before_write=before_write,
         )

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bot.core.types import LabelEvent
 from bot.errors import Ignore
-from bot.github.addresses import in_repository, of_issue
+from bot.github.addresses import of_issue
 from bot.github.payloads import label_from, may, need_time
 from bot.github.reads import Reader, rows_of
 from bot.github.writes import Writer
@@ -88,6 +88,7 @@ def suggest(
     wanted: Sequence[Suggestion],
     *,
     present: frozenset[str],
+    exists: Callable[[str], bool],
     events: Callable[[], Iterable[LabelEvent]],
     before_write: Callable[[], None] = lambda: None,
 ) -> Suggested:
@@ -95,6 +96,8 @@ def suggest(
 
     Args:
         present: labels on the issue now.
+        exists: whether the repository has a label; asked first, for a suggestion taken for an add would
+            create it.
         events: reads who labelled the issue, oldest first; only asked where a label is on it after all.
         before_write: called right before suggestions are written, to wait for a turn.
     """
@@ -102,7 +105,7 @@ def suggest(
     if earlier is None:
         return Suggested(supported=False)
     new, skipped = _sorted_out(wanted, earlier=earlier, present=present)
-    kept = [one for one in new if _exists(reader, full_name, one.label)]
+    kept = [one for one in new if exists(one.label)]
     if kept:
         before_write()
         _post(writer, full_name, number, kept, present=present, events=events)
@@ -114,14 +117,6 @@ def _earlier(reader: Reader, full_name: str, number: int) -> dict[str, str] | No
     """Label (case-folded) -> state of its latest suggestion; None where the feature is missing."""
     found = list_suggestions(reader, full_name, number)
     return None if found is None else {one.label.casefold(): one.state for one in found}
-
-
-def _exists(reader: Reader, full_name: str, name: str) -> bool:
-    """Asked first, for a suggestion taken for an add would create the label."""
-    address = in_repository(full_name, "labels", name)
-    doing = f"read a label of {full_name}"
-    answer = reader.get(address, doing=doing, permission="issues: read", allow=(404,))
-    return answer.status != 404
 
 
 def _sorted_out(

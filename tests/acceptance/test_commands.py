@@ -286,6 +286,15 @@ def test_why_without_a_decision_says_so(repo: Repo, stack: Stack) -> None:
     assert "`bug` **set**" in said
 
 
+def test_why_tells_why_we_set_a_label_also_after_it_was_looked_at_again(repo: Repo) -> None:
+    """By then the issue has it already, which is no reason for anything."""
+    number = repo.open()
+    (decision,) = [d for d in repo.decisions(number) if d.label == "bug"]
+    say(repo, number, "/relabel\n/why")
+    (said,) = ours(repo, number, WHY)
+    assert f"`bug` **set**: score {decision.probability:.2f}, cut 0.01" in said
+
+
 def test_why_names_words_and_issues_that_people_labelled_so(learned: Repo) -> None:
     furnish(learned)
     number = learned.open("Crash with a traceback when saving", "It raises an error every time.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -44,19 +44,23 @@ def test_a_reply_names_who_asked_without_calling_them() -> None:
 
 
 def test_why_tells_score_cut_reason_words_and_neighbours() -> None:
+    now = answers.decided(AT, head=3, bundle="abc")
+    then = answers.decided(AT - timedelta(days=1), head=None, bundle="old")
     reasons = [
-        Reason("bug", "apply", "0.97 reaches its cut 0.90", 0.97, 0.9, "", ("crash",), (4, 12)),
-        Reason("docs", "suggest", "worth a glance", 0.5, None),
-        Reason("ui", "apply", "sure", 0.9, 0.8, "a human removed it"),
-        Reason("db", "abstain", "0.10 is below", 0.1, 0.8),
+        Reason(
+            "bug", "apply", "0.97 reaches its cut 0.90", 0.97, 0.9, "", ("crash",), (4, 12), now
+        ),
+        Reason("docs", "suggest", "worth a glance", 0.5, None, by=now),
+        Reason("ui", "apply", "sure", 0.9, 0.8, "a human removed it", by=then),
+        Reason("db", "abstain", "0.10 is below", 0.1, 0.8, by=now),
     ]
-    said = answers.why(reasons, decided_at=AT, head=3, bundle="abc")
-    assert said.splitlines() == [
+    assert answers.why(reasons, by=now).splitlines() == [
         "Decided 2026-11-22 07:30 UTC by head v3 of `abc`:",
         "",
         "- `bug` **set**: score 0.97, cut 0.90; 0.97 reaches its cut 0.90. Words: `crash`. Like #4, #12.",
         "- `docs` **suggested**: score 0.50, cut none; worth a glance.",
-        "- `ui` **not done**: score 0.90, cut 0.80; sure. On writing: a human removed it.",
+        "- `ui` **not done**: score 0.90, cut 0.80; sure. On writing: a human removed it."
+        " Decided 2026-11-21 07:30 UTC by a head that is gone of `old`.",
         "- `db` **not set**: score 0.10, cut 0.80; 0.10 is below.",
     ]
 

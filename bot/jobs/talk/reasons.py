@@ -6,14 +6,16 @@ Nothing is decided here. What is looked up comes from the same repository only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from bot.classify.encoder import Encoder
-from bot.classify.explain import Encode, telling_words
+from bot.classify.explain import telling_words
 from bot.classify.head import Head
 from bot.core import answers
 from bot.core.answers import Reason
+from bot.core.decide import HAS_IT
 from bot.core.text import issue_text
 from bot.core.types import IssueText
 from bot.errors import UserError
@@ -28,6 +30,18 @@ MOST_REASONS = 6
 """Labels told of: those with an effect, then the likeliest others."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Decider:
+    """The head behind a decision, as far as it is still there."""
+
+    version: int | None
+    head: Head | None
+    encoder: Encoder | None
+
+    def said(self, decision: Decision) -> str:
+        return answers.decided(decision.decided_at, head=self.version, bundle=decision.bundle)
+
+
 def explain(context: Context, issue_id: int) -> str:
     """The answer to `/why`."""
     with context.database.session() as session:
@@ -36,40 +50,38 @@ def explain(context: Context, issue_id: int) -> str:
         issue = issues.get(session, issue_id)
         if not decided or issue is None:
             return answers.UNDECIDED
-        newest = max(decided, key=lambda decision: decision.decided_at)
-        head = _head(context, session, newest.head_id)
-        stored = session.get(StoredHead, newest.head_id) if newest.head_id else None
-        encoder = context.encoder_for(session, stored)
-        like = {d.label: _like(encoder, session, issue_id, d) for d in decided}
-    encode = encoder.encode if encoder else None
+        by = {id_: _decider(context, session, id_) for id_ in {one.head_id for one in decided}}
+        like = {d.label: _like(by[d.head_id].encoder, session, issue_id, d) for d in decided}
     reasons = [
-        _reason(one, done.get(one.id), like=like[one.label], words=_words(head, issue, one, encode))
+        _reason(one, done.get(one.id), issue=issue, by=by[one.head_id], like=like[one.label])
         for one in decided
     ]
-    return answers.why(
-        reasons,
-        decided_at=newest.decided_at,
-        head=stored.version if stored else None,
-        bundle=newest.bundle,
-    )
+    newest = max(decided, key=lambda decision: decision.decided_at)
+    return answers.why(reasons, by=by[newest.head_id].said(newest))
 
 
 def _latest(found: Sequence[Decision]) -> list[Decision]:
-    """The last decision on each label; those with an effect first, then by probability."""
-    latest = {decision.label: decision for decision in found}
+    """The last decision on each label; those with an effect first, then by probability. That a label was
+    there already is none where we had decided on it before: it was we who set it, or wanted to."""
+    latest: dict[str, Decision] = {}
+    for decision in found:
+        if decision.reason != HAS_IT or decision.label not in latest:
+            latest[decision.label] = decision
     order = {"apply": 0, "suggest": 1, "abstain": 2}
     ranked = sorted(latest.values(), key=lambda d: (order[d.action], -d.probability))
     return ranked[:MOST_REASONS]
 
 
-def _head(context: Context, session: Session, head_id: int | None) -> Head | None:
-    """The head that decided; None where it is gone or of a version that this code no longer reads."""
-    if head_id is None:
-        return None
+def _decider(context: Context, session: Session, head_id: int | None) -> _Decider:
+    """The head itself is None where it is gone or of a version that this code no longer reads."""
+    stored = session.get(StoredHead, head_id) if head_id is not None else None
+    if stored is None:
+        return _Decider(None, None, None)
     try:
-        return context.head(session, head_id)
+        head = context.head(session, stored.id)
     except (LookupError, UserError):
-        return None
+        head = None
+    return _Decider(stored.version, head, context.encoder_for(session, stored))
 
 
 def _like(
@@ -81,19 +93,24 @@ def _like(
     return tuple(one.number for one in found)
 
 
-def _words(
-    head: Head | None, issue: StoredIssue, decision: Decision, encode: Encode | None
-) -> tuple[str, ...]:
+def _words(by: _Decider, issue: StoredIssue, decision: Decision) -> tuple[str, ...]:
+    head = by.head
     if head is None or decision.action == "abstain" or decision.label not in head.labels:
         return ()
     text: IssueText = issue_text(issue.title, issue.body)
+    encode = by.encoder.encode if by.encoder else None
     return telling_words(
         head, text, decision.label, association=issue.author_association, encode=encode
     )
 
 
 def _reason(
-    decision: Decision, effect: Effect | None, *, like: tuple[int, ...], words: tuple[str, ...]
+    decision: Decision,
+    effect: Effect | None,
+    *,
+    issue: StoredIssue,
+    by: _Decider,
+    like: tuple[int, ...],
 ) -> Reason:
     return Reason(
         label=decision.label,
@@ -102,8 +119,9 @@ def _reason(
         probability=decision.probability,
         threshold=decision.threshold,
         happened=_happened(decision, effect),
-        words=words,
+        words=_words(by, issue, decision),
         like=like,
+        by=by.said(decision),
     )
 
 
