@@ -93,7 +93,7 @@ def begin(house: House, *, recipe: Recipe, reason: str) -> int:
                 directory=directory,
                 snapshot=snapshot.id,
             )
-            if why := too_little(snapshot, house.terms):
+            if why := too_little(snapshot, house.terms, held_back=recipe.held_back):
                 told = f"The champion stays, and nothing was fitted: {why}"
                 runs.finish(session, run_id, "kept", told)
     except BaseException:

@@ -112,8 +112,20 @@ def test_heads_are_told_what_their_encoder_learned_from(
     middle = snapshot.repository("a/one").take("train", "unlabelled").issues[49].created_at
     (weights / PROVENANCE).write_text(Provenance(("abc",), {"a/one": middle}).text())
     build_bundle(weights, tmp_path / "bundle")
-    evaluate(snapshot, tiny_bundle, tmp_path / "bundle", resamples=2)
+    found = evaluate(snapshot, tiny_bundle, tmp_path / "bundle", resamples=2)
     assert told == [None] * 5 + [50], "champion and zero-shot of both, challenger of both"
+    labelled = {data.name: len(data.take("train").issues) for data in snapshot.repositories}
+    shown = found.shown["challenger"]
+    assert {name: one.labelled for name, one in shown.items()} == labelled
+    assert shown[HOSTILE].unseen == labelled[HOSTILE]
+    assert found.case("1").unseen == max(one.unseen for one in shown.values())
+    left = sum(labelled.values()) - sum(one.unseen for one in shown.values())
+    write_report(
+        tmp_path / "report", found, found.case("1"), judge(found.case("1")), card="# A card"
+    )
+    report = (tmp_path / "report" / "report.md").read_text()
+    assert f"The challenger's encoder learned from {left} of the {sum(labelled.values())}" in report
+    assert "The champion's encoder learned" not in report
 
 
 def test_a_bundle_against_itself_changes_nothing_and_is_not_tried(

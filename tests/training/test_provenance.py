@@ -17,6 +17,8 @@ from tests.training.dated import START, cut_rows, dated_rows
 from tests.training.tiny import make_tiny_encoder, tiny_recipe
 from training.evidence import used_up
 from training.fit import __main__ as command
+from training.judge.case import Terms
+from training.judge.enough import too_little
 from training.provenance import learned
 from training.recipe_file import recipe_text
 from training.snapshot.held_back import hold_back
@@ -138,3 +140,12 @@ def test_provenance_that_cannot_be_read_is_no_leave(tmp_path: Path, text: str) -
     (tmp_path / PROVENANCE).write_text(text)
     with pytest.raises(UserError, match="nobody can tell what this encoder has seen"):
         read_provenance(tmp_path)
+
+
+def test_a_challenger_that_could_promise_nothing_is_not_fitted(tmp_path: Path) -> None:
+    """By sizes alone, before anything is spent: it would apply nothing, and surely not win."""
+    snapshot = cut_rows(tmp_path, dated_rows(400))
+    terms = Terms(least_issues=50, least_positives=50)
+    assert too_little(snapshot, terms, held_back=0.2) == ""
+    assert "more than 0 labelled ones" in too_little(snapshot, terms, held_back=0)
+    assert "more than 28 labelled ones" in too_little(snapshot, terms, held_back=0.1)

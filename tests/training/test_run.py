@@ -123,7 +123,7 @@ def house(
         launch=lambda run_id: here,
         promote=promoted,
         backend="fp32",
-        terms=Terms(least_issues=10, least_positives=5),
+        terms=Terms(least_issues=10, least_positives=5, least_unseen=0),
     )
 
 

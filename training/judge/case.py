@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bot.classify.head import ENOUGH
 from bot.errors import UserError
 from training.judge.bootstrap import Difference
 from training.snapshot.manifest import Window
@@ -24,6 +25,8 @@ class Terms:
     """How much lower macro-F1 may be: a point."""
     least_of_repository: int = 50
     """Evaluation issues from which a repository is tested for having become worse."""
+    least_unseen: int = ENOUGH
+    """Labelled issues of some repository, before its evaluation part, that the challenger did not learn from."""
 
     def too_few(self, known_issues: int, positives: int) -> str:
         """Why so little evidence tells nothing; "" if it does."""
@@ -32,6 +35,16 @@ class Terms:
         return (
             f"{known_issues} evaluation issues with {positives} labels set by humans are too few to tell; "
             f"{self.least_issues} and {self.least_positives} are asked for."
+        )
+
+    def silent(self, unseen: int) -> str:
+        """Why a challenger could apply no label anywhere; "" if it could somewhere."""
+        if unseen >= self.least_unseen:
+            return ""
+        return (
+            "cuts are proved on issues that an encoder did not learn from, and before the evaluation part no "
+            f"repository has more than {unseen} labelled ones of these for the challenger, {self.least_unseen} are "
+            "asked for: it would apply nothing. More labelled issues help, and so does `held_back` in the recipe."
         )
 
 
@@ -78,6 +91,9 @@ class Case:
     served: Mapping[str, Served]
     served_before: Mapping[str, Served]
     """The same of the champion."""
+    unseen: int
+    """Labelled issues that the challenger did not learn from, before the evaluation part: of the repository
+    with the most."""
     corrections: tuple[int, int, int]
     """Past corrections; those that the champion honours and the challenger not; and the reverse."""
     over_twin: Difference | None = None

@@ -93,6 +93,7 @@ class Evaluation:
             served_before={name: _served(self.shown["champion"][name].judged) for name in parts},
             corrections=self.corrections(),
             over_twin=self.over_twin.get(OWN_CUTS),
+            unseen=max((self.shown["challenger"][name].unseen for name in parts), default=0),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -124,6 +125,8 @@ class Evaluation:
                 for name, found in self.shown[contender].items()
                 if len(found.judged.known)
             },
+            "unseen": sum(found.unseen for found in self.shown[contender].values()),
+            "labelled": sum(found.labelled for found in self.shown[contender].values()),
             "curve": [[round(float(coverage[i]), 4), round(float(precision[i]), 4)] for i in kept],
         }
 

@@ -101,7 +101,7 @@ def _not_to_be_tried(case: Case, past: Sequence[PastRun], terms: Terms) -> str:
             f"the evaluation part of {repository} was used by run {run}, and judges only once. Cut the "
             "next snapshot after it (labelwright-train snapshot --after)."
         )
-    return terms.too_few(case.known_issues, case.positives)
+    return terms.too_few(case.known_issues, case.positives) or terms.silent(case.unseen)
 
 
 def _used(case: Case, past: Sequence[PastRun]) -> tuple[str, str] | None:

@@ -143,6 +143,7 @@ def _told(found: Mapping[str, Any]) -> list[str]:
         f"Champion {bundles['champion']}, challenger {bundles['challenger']}, {found['backend']} vectors. "
         f"{remembered}"
     ]
+    told += _learned(found["contenders"])
     if "twin" in bundles:
         gain = found["over_twin"][OWN_CUTS]
         low, high = gain["interval"]
@@ -151,6 +152,16 @@ def _told(found: Mapping[str, Any]) -> list[str]:
             f"the terms bring {gain['difference']:+.3f} of coverage (95%: {low:+.3f} to {high:+.3f})."
         )
     return told
+
+
+def _learned(contenders: Mapping[str, Any]) -> list[str]:
+    """Of each contender whose encoder learned from issues that would else choose its cuts."""
+    return [
+        f"The {name}'s encoder learned from {one['labelled'] - one['unseen']} of the {one['labelled']} labelled "
+        f"issues before the evaluation part; the other {one['unseen']} chose weights and cuts of its heads."
+        for name, one in contenders.items()
+        if one["unseen"] < one["labelled"]
+    ]
 
 
 def _tables(found: Mapping[str, Any]) -> Iterator[tuple[str, list[Row]]]:

@@ -18,7 +18,7 @@ from bot.classify.encoder import Encoder
 from bot.classify.head import Head, fit_head
 from bot.classify.history import History
 from bot.classify.promise import winners
-from bot.classify.seen import UNKNOWN, Provenance
+from bot.classify.seen import Provenance
 from bot.core.decide import decide
 from bot.core.label_text import label_text
 from bot.core.rules import Rules
@@ -35,10 +35,13 @@ EMBED_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """One contender on one repository: its evaluation part, and which past corrections it honours."""
+    """One contender on one repository: its evaluation part, which past corrections it honours, and how many
+    labelled issues it had that its encoder did not learn from, of how many."""
 
     judged: Judged
     honoured: Bools
+    unseen: int
+    labelled: int
 
 
 def open_bundle(directory: Path, *, backend: Backend, threads: int = 1) -> Encoder:
@@ -72,8 +75,11 @@ def show(
         of_labels = encoder.encode([label_text(spec) for spec in data.specs])
         taught = data.take("train", "unlabelled")
         for found, past in zip(shown, (taught, data.take()), strict=False):
-            head = _fit(past, vectors, of_labels, provenance=encoder.provenance)
-            found[data.name] = _showing(data, head, vectors)
+            history = history_of(
+                past, vectors, dim=of_labels.shape[1], provenance=encoder.provenance
+            )
+            head = _fit(past, history, of_labels)
+            found[data.name] = _showing(data, head, history, vectors)
     return shown
 
 
@@ -91,15 +97,9 @@ def _embed(
     return found
 
 
-def _fit(
-    past: RepositoryData,
-    vectors: Mapping[int, Any],
-    label_vectors: Any,
-    *,
-    provenance: Provenance = UNKNOWN,
-) -> Head:
+def _fit(past: RepositoryData, history: History, label_vectors: Any) -> Head:
     return fit_head(
-        history_of(past, vectors, dim=label_vectors.shape[1], provenance=provenance),
+        history,
         past.specs,
         label_vectors=label_vectors,
         exclusive=past.facts.exclusive,
@@ -113,7 +113,7 @@ def history_of(
     vectors: Mapping[int, Any],
     *,
     dim: int,
-    provenance: Provenance = UNKNOWN,
+    provenance: Provenance,
 ) -> History:
     """Issues of a snapshot as the bot's heads are taught; order stands for time where there is none.
     `provenance`: of the encoder that made the vectors."""
@@ -136,7 +136,9 @@ def history_of(
     )
 
 
-def _showing(data: RepositoryData, head: Head, vectors: Mapping[int, Any]) -> Showing:
+def _showing(
+    data: RepositoryData, head: Head, history: History, vectors: Mapping[int, Any]
+) -> Showing:
     judged = data.take("evaluate")
     scores = _score(judged.issues, head, vectors)
     p = np.array([[score.probability for score in row] for row in scores]).reshape(
@@ -155,6 +157,8 @@ def _showing(data: RepositoryData, head: Head, vectors: Mapping[int, Any]) -> Sh
             target=data.facts.target,
         ),
         honoured=_honoured(data, acted, head.labels),
+        unseen=int(history.judges.sum()),
+        labelled=int(history.witnesses.sum()),
     )
 
 
