@@ -93,7 +93,7 @@ def _chained(
     history: History, counts: Any, fit: Callable[..., Sides]
 ) -> tuple[NDArray[np.float32], NDArray[np.int_], Sides | None]:
     """Evidence on past issues by the heads of their days, as `bot.classify.head` makes it."""
-    fresh, sides = ~repeats(history.vectors), None
+    fresh, sides = ~repeats(history.vectors, counts), None
     evidence = [np.zeros((len(EVIDENCE), 0, history.known.shape[1]), np.float32)]
     rows = [np.zeros(0, dtype=np.int_)]
     for past, now in forward_blocks(history.informed):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 MIN_PAST = 20
 """Issues with a known pair before the first block is scored."""
@@ -20,6 +21,9 @@ WINDOW = 1500
 """Newest issues with a known pair that are scored at most: labelling habits of years ago promise little."""
 REPEAT = 0.985
 """Cosine from which two issues count as the same text."""
+SAME_WORDS = 0.75
+"""Cosine of their word counts from which they may be so: no repeat that the base encoder finds in eight
+repositories lies below it."""
 CHUNK = 256
 """Rows that are held against all others at a time."""
 PAIRS = 16_384
@@ -62,13 +66,31 @@ def forward_blocks(
     )
 
 
-def repeats(vectors: NDArray[np.float32], *, start: int = 0) -> NDArray[np.bool_]:
-    """Rows from `start` on whose unit vector nearly equals that of an earlier row; the rows before it are
-    not asked."""
+def repeats(
+    vectors: NDArray[np.float32], counts: csr_matrix, *, start: int = 0
+) -> NDArray[np.bool_]:
+    """Rows from `start` on whose unit vector nearly equals that of an earlier row with much the same words
+    (`counts` [n, any]); the rows before it are not asked. A tuned encoder may see nothing but the label,
+    and must not decide alone what tests it."""
     found = np.zeros(len(vectors), dtype=np.bool_)
     for later, earlier in alike(vectors, np.arange(start, len(vectors))):
-        found[later[earlier < later]] = True
+        later, earlier = later[earlier < later], earlier[earlier < later]
+        # One pair of each row first: of thousands from one template no other needs a look.
+        _, first = np.unique(later, return_index=True)
+        for asked in (first, slice(None)):
+            open_ = ~found[later[asked]]
+            here, there = later[asked][open_], earlier[asked][open_]
+            found[here[_same_words(counts[here], counts[there])]] = True
     return found
+
+
+def _same_words(one: csr_matrix, other: csr_matrix) -> NDArray[np.bool_]:
+    """Row by row."""
+    common, *sizes = (
+        np.asarray(a.multiply(b).sum(axis=1)).ravel()
+        for a, b in ((one, other), (one, one), (other, other))
+    )
+    return np.asarray(common >= SAME_WORDS * np.sqrt(sizes[0] * sizes[1]))
 
 
 def alike(

@@ -257,7 +257,7 @@ def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Side
     out, those on which we acted, and those that the encoder learned from."""
     blocks = forward_blocks(history.witnesses, scored=history.judges)
     first = blocks[0].now.start if blocks else len(history.vectors)
-    fresh = ~repeats(history.vectors, start=first)
+    fresh = ~repeats(history.vectors, counts, start=first)
     if history.unbiased is not None:
         fresh &= history.unbiased
     if history.seen is not None:

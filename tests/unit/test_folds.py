@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from bot.classify import folds
 from bot.classify.folds import (
@@ -56,9 +57,19 @@ def alike() -> np.ndarray:
 def test_repeats_are_the_later_ones() -> None:
     vectors = alike()
     exact = np.tril(vectors @ vectors.T > REPEAT, k=-1).any(axis=1)
-    found = np.flatnonzero(repeats(vectors)).tolist()
+    words = csr_matrix(np.ones((len(vectors), 2), np.float32))
+    found = np.flatnonzero(repeats(vectors, words)).tolist()
     assert found == np.flatnonzero(exact).tolist() == [1500, 2999, *range(3001, 3050)]
-    assert np.flatnonzero(repeats(vectors, start=2000)).tolist() == found[1:]
+    assert np.flatnonzero(repeats(vectors, words, start=2000)).tolist() == found[1:]
+
+
+def test_an_encoder_that_sees_nothing_but_the_label_makes_no_repeats() -> None:
+    """The better it is tuned, the nearer are the vectors of a label: were they repeats, nothing would be
+    left to prove its worth by."""
+    vectors = np.repeat(np.eye(2, dtype=np.float32), 200, axis=0)
+    words = np.random.default_rng(0).poisson(0.2, size=(400, 100)).astype(np.float32)
+    words[[7, 150, 399]] = words[[3, 149, 3]]  # the last repeats an issue of another label
+    assert np.flatnonzero(repeats(vectors, csr_matrix(words))).tolist() == [7, 150]
 
 
 def test_pairs_that_are_alike_are_those_of_a_look_at_every_pair(
@@ -76,7 +87,7 @@ def test_pairs_that_are_alike_are_those_of_a_look_at_every_pair(
 
 def test_no_issue_repeats_nothing() -> None:
     nothing = np.zeros((0, 8), np.float32)
-    assert repeats(nothing).shape == (0,)
+    assert repeats(nothing, csr_matrix((0, 2), dtype=np.float32)).shape == (0,)
     assert list(folds.alike(nothing, np.zeros(0, np.int64))) == []
 
 
