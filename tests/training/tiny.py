@@ -39,15 +39,18 @@ def tiny_recipe(**changes: Any) -> Recipe:
     return replace(TINY, **changes)
 
 
-def make_tiny_encoder(path: Path) -> Path:
-    """A random two-layer BERT with a word-level tokenizer, in Hugging Face's layout."""
+def make_tiny_encoder(path: Path, *, more: Sequence[str] = ()) -> Path:
+    """A random two-layer BERT with a word-level tokenizer, in Hugging Face's layout. `more`: words that it
+    knows besides."""
     import torch
     from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
     from tokenizers.models import WordLevel
     from transformers import BertConfig, BertModel
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *FILLER, *(w for ws in WORDS.values() for w in ws)]
-    vocabulary = {word: i for i, word in enumerate(dict.fromkeys([*words, *WORDS, "[MASK]"]))}
+    vocabulary = {
+        word: i for i, word in enumerate(dict.fromkeys([*words, *WORDS, "[MASK]", *more]))
+    }
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
