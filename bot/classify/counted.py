@@ -1,15 +1,15 @@
 """Word counts of issues in memory: a refit within seconds cannot read ten thousand texts anew.
 
 Bounded by bytes, for one issue may be three words and the next a log. What has changed since it was
-counted is counted again.
+counted is counted again. What is not in memory may be kept elsewhere, as bytes.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from bot.core.text import issue_text
 
 CAPACITY = 64 << 20
 """Bytes of counts in memory: some sixty thousand issues of ordinary length."""
+VERSION = 1
+"""Of the counts as bytes: another one where the same issue text is counted otherwise."""
 AT_ONCE = 1000
 """Texts in memory at a time, while they are counted."""
 OVERHEAD = 450
@@ -42,8 +44,31 @@ class _Row(NamedTuple):
     counts: NDArray[np.float32]
 
     @property
-    def bytes(self) -> int:
+    def weight(self) -> int:
         return OVERHEAD + self.ids.nbytes + self.counts.nbytes
+
+    def packed(self) -> bytes:
+        return self.ids.astype("<i4").tobytes() + self.counts.astype("<u2").tobytes()
+
+
+def _unpacked(key: int, kept: bytes) -> _Row:
+    n = len(kept) // 6
+    ids = np.frombuffer(kept, "<i4", n).astype(np.int32)
+    return _Row(key, ids, np.frombuffer(kept, "<u2", n, 4 * n).astype(np.float32))
+
+
+class Source(Protocol):
+    """Where texts are, and counts that were kept."""
+
+    def texts(self, ids: Sequence[int]) -> Sequence[Filed]:
+        """Of these issues, in any order."""
+        ...
+
+    def kept(self, keys: Mapping[int, int]) -> Mapping[int, bytes]:
+        """Issue id -> what was kept under its key, where it was."""
+        ...
+
+    def keep(self, keys: Mapping[int, int], counts: Mapping[int, bytes]) -> None: ...
 
 
 class WordCache:
@@ -57,13 +82,10 @@ class WordCache:
 
     def counts(self, filed: Sequence[Filed]) -> csr_matrix:
         """Counts [n, IDS], as `count_words` gives them."""
-        texts = {one.issue_id: one for one in filed}
         keys = {one.issue_id: hash(one[1:]) for one in filed}
-        return self.counts_of(keys, lambda ids: [texts[id_] for id_ in ids])
+        return self.counts_of(keys, _AtHand({one.issue_id: one for one in filed}))
 
-    def counts_of(
-        self, keys: Mapping[int, int], read: Callable[[Sequence[int]], Sequence[Filed]]
-    ) -> csr_matrix:
+    def counts_of(self, keys: Mapping[int, int], source: Source) -> csr_matrix:
         """The same of issues by their ids; `keys` tell one text and author from another, and only what
         is not in memory is read, `AT_ONCE` at a time."""
         with self._lock:
@@ -71,8 +93,7 @@ class WordCache:
         rows = {id_: row for id_, row in known.items() if row is not None and row.key == keys[id_]}
         missing = [id_ for id_ in keys if id_ not in rows]
         for start in range(0, len(missing), AT_ONCE):
-            part = read(missing[start : start + AT_ONCE])
-            rows.update(zip((one.issue_id for one in part), _count(part, keys), strict=True))
+            rows |= _met({id_: keys[id_] for id_ in missing[start : start + AT_ONCE]}, source)
         found = [rows[id_] for id_ in keys]
         self._keep(keys, found)
         ids = np.concatenate([np.zeros(0, np.int32), *(row.ids for row in found)])
@@ -85,22 +106,48 @@ class WordCache:
             for id_, row in zip(ids, rows, strict=True):
                 self._drop(self._rows.pop(id_, None))
                 self._rows[id_] = row
-                self._held += row.bytes
+                self._held += row.weight
             while self._held > self._capacity:
                 self._drop(self._rows.popitem(last=False)[1])
 
     def _drop(self, row: _Row | None) -> None:
-        self._held -= row.bytes if row else 0
+        self._held -= row.weight if row else 0
 
 
-def _count(filed: Sequence[Filed], keys: Mapping[int, int]) -> list[_Row]:
+class _AtHand:
+    """Texts that the caller has; nothing is kept."""
+
+    def __init__(self, filed: Mapping[int, Filed]) -> None:
+        self._filed = filed
+
+    def texts(self, ids: Sequence[int]) -> list[Filed]:
+        return [self._filed[id_] for id_ in ids]
+
+    def kept(self, _keys: Mapping[int, int]) -> dict[int, bytes]:
+        return {}
+
+    def keep(self, _keys: Mapping[int, int], _counts: Mapping[int, bytes]) -> None:
+        return
+
+
+def _met(keys: Mapping[int, int], source: Source) -> dict[int, _Row]:
+    """Counts of issues that are not in memory."""
+    rows = {id_: _unpacked(keys[id_], kept) for id_, kept in source.kept(keys).items()}
+    if new := [id_ for id_ in keys if id_ not in rows]:
+        counted = _count(source.texts(new), keys)
+        source.keep(keys, {id_: row.packed() for id_, row in counted.items()})
+        rows |= counted
+    return rows
+
+
+def _count(filed: Sequence[Filed], keys: Mapping[int, int]) -> dict[int, _Row]:
     texts = [issue_text(one.title, one.body) for one in filed]
     counts = count_words(texts, extra=author_marks([one.association for one in filed]))
-    return [
-        _Row(
+    return {
+        one.issue_id: _Row(
             keys[one.issue_id],
             counts.indices[slice(*counts.indptr[n : n + 2])].astype(np.int32),
             counts.data[slice(*counts.indptr[n : n + 2])].copy(),
         )
         for n, one in enumerate(filed)
-    ]
+    }

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy.orm import Session
 
+from bot.classify.counted import WordCache
 from bot.classify.encoder import Encoder
 from bot.core.evidence import by_people
 from bot.core.families import infer_exclusive
@@ -98,6 +99,21 @@ def test_a_text_is_read_once(context: Context, monkeypatch: pytest.MonkeyPatch) 
     assert read.calls == [6, 6]  # one part to embed, one to count
     assert np.array_equal(first[0], again[0])
     assert (first[1] != again[1]).nnz == 0
+
+
+def test_what_was_counted_is_read_by_no_worker_again(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with context.database.session() as session:
+        found = filed(session, 6)
+    before = count_words_of(context, found[:5])
+    read = Read(monkeypatch)
+    after = count_words_of(replace(context, words=WordCache()), found)
+    assert read.calls == [1]
+    assert (after[:5] != before).nnz == 0
+    edited = [replace(found[0], text=1), *found[1:]]
+    count_words_of(replace(context, words=WordCache()), edited)
+    assert read.calls == [1, 1]
 
 
 def test_only_what_is_wanted_is_embedded(context: Context) -> None:

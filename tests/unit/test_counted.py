@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from zlib import crc32
 
 import pytest
 
 from bot.classify import counted
-from bot.classify.counted import Filed, WordCache
+from bot.classify.counted import VERSION, Filed, WordCache
 from bot.classify.sides import author_marks
 from bot.classify.words import count_words
 from bot.core.text import issue_text
@@ -61,20 +62,46 @@ def test_what_changed_is_counted_again(counted_rows: list[int]) -> None:
     assert counted_rows == [3, 2]
 
 
+class Shelf:
+    """Texts, and the counts of those that were met before; what was asked of each."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+        self.rows: dict[tuple[int, int], bytes] = {}
+
+    def texts(self, ids: Sequence[int]) -> list[Filed]:
+        self.asked.append(list(ids))
+        return [one for one in FILED if one.issue_id in ids]
+
+    def kept(self, keys: Mapping[int, int]) -> dict[int, bytes]:
+        return {one[0]: self.rows[one] for one in keys.items() if one in self.rows}
+
+    def keep(self, keys: Mapping[int, int], counts: Mapping[int, bytes]) -> None:
+        self.rows.update(((id_, keys[id_]), packed) for id_, packed in counts.items())
+
+
 def test_only_what_is_not_in_memory_is_read_and_a_part_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(counted, "AT_ONCE", 2)
-    asked: list[list[int]] = []
+    words, shelf = WordCache(), Shelf()
+    assert same(words.counts_of({1: 7, 2: 7, 3: 7}, shelf), fresh(FILED))
+    assert same(words.counts_of({3: 8, 2: 7}, shelf), fresh([FILED[2], FILED[1]]))
+    assert shelf.asked == [[1, 2], [3], [3]]
 
-    def read(ids: Sequence[int]) -> list[Filed]:
-        asked.append(list(ids))
-        return [one for one in FILED if one.issue_id in ids]
 
-    words = WordCache()
-    assert same(words.counts_of({1: 7, 2: 7, 3: 7}, read), fresh(FILED))
-    assert same(words.counts_of({3: 8, 2: 7}, read), fresh([FILED[2], FILED[1]]))
-    assert asked == [[1, 2], [3], [3]]
+def test_what_is_kept_elsewhere_is_not_counted_again() -> None:
+    shelf = Shelf()
+    WordCache().counts_of({1: 7, 2: 7}, shelf)
+    assert same(WordCache().counts_of({3: 7, 2: 7, 1: 8}, shelf), fresh(FILED[::-1]))
+    assert shelf.asked == [[1, 2], [3, 1]]
+
+
+def test_counts_as_bytes_are_those_of_their_version() -> None:
+    """Another sum means that texts are counted otherwise: then `VERSION` has to be another one, too."""
+    shelf = Shelf()
+    WordCache().counts_of({1: 0, 2: 0, 3: 0}, shelf)
+    assert (VERSION, crc32(b"".join(shelf.rows.values()))) == (1, 1158207361)
 
 
 def test_the_least_recently_used_go_first(counted_rows: list[int]) -> None:

@@ -6,17 +6,21 @@ A text is read only where one of them is missing, a part at a time: no history i
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from bot.classify import counted
 from bot.classify.counted import Filed
 from bot.classify.encoder import Encoder
-from bot.core.text import issue_text
+from bot.core.text import TEXT_VERSION, issue_text
 from bot.jobs.context import Context, key_of
-from bot.store import outlines, vectors
+from bot.store import outlines, vectors, word_counts
+from bot.store.engine import Database
 from bot.store.outlines import Outline
 
 log = logging.getLogger(__name__)
@@ -71,11 +75,32 @@ def _compute(context: Context, encoder: Encoder, matrix: Floats, ids: dict[int, 
 def count_words_of(context: Context, found: Sequence[Outline]) -> csr_matrix:
     """Word counts [issues, ids]; only texts that were not counted before are read."""
     authors = {one.id: one.author_association for one in found}
+    keys = {one.id: _counting_key(one) for one in found}
+    return context.words.counts_of(keys, _Stored(context.database, authors))
 
-    def read(ids: Sequence[int]) -> list[Filed]:
-        with context.database.session() as session:
+
+def _counting_key(one: Outline) -> int:
+    """The same in every process: 64 bits of what the counts depend on."""
+    told = f"{counted.VERSION}/{TEXT_VERSION}/{one.text}/{one.author_association}"
+    return int.from_bytes(blake2b(told.encode(), digest_size=8).digest(), signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Texts and counts in the database."""
+
+    database: Database
+    authors: Mapping[int, str]
+
+    def texts(self, ids: Sequence[int]) -> list[Filed]:
+        with self.database.session() as session:
             told = outlines.texts(session, ids)
-        return [Filed(id_, *told[id_], authors[id_]) for id_ in ids]
+        return [Filed(id_, *told[id_], self.authors[id_]) for id_ in ids]
 
-    keys = {one.id: hash((one.text, one.author_association)) for one in found}
-    return context.words.counts_of(keys, read)
+    def kept(self, keys: Mapping[int, int]) -> dict[int, bytes]:
+        with self.database.session() as session:
+            return word_counts.read(session, keys)
+
+    def keep(self, keys: Mapping[int, int], counts: Mapping[int, bytes]) -> None:
+        with self.database.session() as session:
+            word_counts.save(session, keys, counts)

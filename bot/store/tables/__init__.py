@@ -4,7 +4,7 @@ from bot.store.tables.answers import Answer, Asked, Notice, Poll
 from bot.store.tables.bundles import Bundle
 from bot.store.tables.github import Installation, Issue, Label, LabelEvent, Repository
 from bot.store.tables.learning import Refit, Touched
-from bot.store.tables.model import Decision, Head, Vector
+from bot.store.tables.model import Decision, Head, Vector, WordCount
 from bot.store.tables.promise import Standing, Tally, TallyMark
 from bot.store.tables.runs import Run
 from bot.store.tables.work import (
@@ -41,5 +41,6 @@ __all__ = [
     "TallyMark",
     "Touched",
     "Vector",
+    "WordCount",
     "WorkerBeat",
 ]

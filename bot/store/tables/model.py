@@ -27,6 +27,18 @@ class Vector(Base):
     embedding: Mapped[Any] = mapped_column(VECTOR(), nullable=False)
 
 
+class WordCount(Base):
+    """The hashed words of an issue; `key` is another number when text, author or way of counting is."""
+
+    __tablename__ = "word_counts"
+
+    issue_id: Mapped[int] = mapped_column(
+        ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    key: Mapped[int]
+    counts: Mapped[bytes]
+
+
 class Head(Base):
     """A fitted head of a repository, with what it expects of itself. Never changed once stored."""
 
