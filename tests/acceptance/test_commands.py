@@ -122,6 +122,13 @@ def test_a_label_that_we_were_not_told_of_is_found(repo: Repo, stack: Stack) -> 
     stack.settle()
 
 
+def test_the_same_answer_is_given_once(repo: Repo) -> None:
+    number = repo.open()
+    say(repo, number, "/label\n/labelwright do")
+    (said,) = ours(repo, number, ANSWER)
+    assert said.count("Commands, each on a line of its own") == 1
+
+
 def test_several_commands_are_answered_together(repo: Repo) -> None:
     number = repo.open()
     comment = say(repo, number, "/label feature\n/label nope\n/labelwright jump\n/unlabel bug")

@@ -156,7 +156,7 @@ class _Desk:
         """The reaction comes last: a comment that is there already takes no turn, a reaction always does."""
         if not self.speaks:
             return
-        if told := [one for one in said if one != SILENT]:
+        if told := [one for one in dict.fromkeys(said) if one != SILENT]:
             body = texts.reply(told, asker=self.actor, url=self.event.url)
             self._comment(body, marker=ANSWER)
         if SILENT in said:
