@@ -45,7 +45,7 @@ class Tracker:
             act()
         except Exception as error:  # a curve is not worth a run, whatever another library raises
             self.broken = True
-            log.warning("%s failed (%s); the run goes on without it", self.name, error)
+            _warn(self.name, error)
 
 
 def open_tracker(name: str, *, run: str, config: Mapping[str, Any], directory: Path) -> Tracker:
@@ -67,7 +67,14 @@ def open_tracker(name: str, *, run: str, config: Mapping[str, Any], directory: P
         raise UserError(
             f"The tracker {name} is not installed: pip install {package}, or give --tracker none."
         ) from None
+    except Exception as error:  # no key, no server
+        _warn(name, error)
+        send, close = _none(run, config, directory)
     return Tracker(name, send, close)
+
+
+def _warn(name: str, error: Exception) -> None:
+    log.warning("%s failed (%s); the run goes on without it", name, error)
 
 
 Opened = tuple[Callable[[Mapping[str, float], int], None], Callable[[], None]]

@@ -1,4 +1,5 @@
-"""Against stand-ins with the calls that the four trackers document; they are not installed here."""
+"""Against stand-ins with the calls that the four trackers document; they are not installed here. TensorBoard
+2.21, wandb 0.31 (offline) and mlflow 3.17 (SQLite) were tried by hand."""
 
 from __future__ import annotations
 
@@ -89,4 +90,21 @@ def test_one_that_breaks_does_not_stop_the_run(
     tracker.finish()
     assert [record.getMessage() for record in caplog.records] == [
         "trackio failed (gone); the run goes on without it"
+    ]
+
+
+def test_one_that_cannot_begin_does_not_stop_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """wandb without a key and mlflow without its server raise errors of their own."""
+
+    def refuse(**_: Any) -> None:
+        raise RuntimeError("No API key configured.")
+
+    install(monkeypatch, "wandb", init=refuse)
+    tracker = open_tracker("wandb", run="r", config={}, directory=tmp_path)
+    tracker.log({}, step=1)
+    tracker.finish()
+    assert [record.getMessage() for record in caplog.records] == [
+        "wandb failed (No API key configured.); the run goes on without it"
     ]
