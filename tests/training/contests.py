@@ -52,7 +52,7 @@ def case(**changes: Any) -> Case:
         "served": {"a/one": Served(95, 5, 0.9)},
         "served_before": {"a/one": Served(92, 8, 0.9)},
         "corrections": (10, 0, 2),
-        "unseen": 400,
+        "promised": 3,
     }
     return Case(**{**values, **changes})
 

@@ -38,7 +38,7 @@ class Terms:
         )
 
     def silent(self, unseen: int) -> str:
-        """Why a challenger could apply no label anywhere; "" if it could somewhere."""
+        """Why a challenger could apply no label anywhere, however good; "" if it could somewhere."""
         if unseen >= self.least_unseen:
             return ""
         return (
@@ -91,9 +91,8 @@ class Case:
     served: Mapping[str, Served]
     served_before: Mapping[str, Served]
     """The same of the champion."""
-    unseen: int
-    """Labelled issues that the challenger did not learn from, before the evaluation part: of the repository
-    with the most."""
+    promised: int
+    """Labels of all repositories that the challenger may apply, as the issues before the evaluation part prove."""
     corrections: tuple[int, int, int]
     """Past corrections; those that the champion honours and the challenger not; and the reverse."""
     over_twin: Difference | None = None

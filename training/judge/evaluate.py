@@ -93,7 +93,7 @@ class Evaluation:
             served_before={name: _served(self.shown["champion"][name].judged) for name in parts},
             corrections=self.corrections(),
             over_twin=self.over_twin.get(OWN_CUTS),
-            unseen=max((self.shown["challenger"][name].unseen for name in parts), default=0),
+            promised=sum(self.shown["challenger"][name].promised for name in parts),
         )
 
     def as_dict(self) -> dict[str, Any]:

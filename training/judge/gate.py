@@ -92,7 +92,8 @@ def _named(run: Case | PastRun) -> tuple[str, ...]:
 
 
 def _not_to_be_tried(case: Case, past: Sequence[PastRun], terms: Terms) -> str:
-    """Why the challenger is not even tested; "" if it is. Decided by sizes and dates, never by results."""
+    """Why the challenger is not even tested; "" if it is. Decided by sizes and dates, and by what is older than
+    the evaluation part; never by results on it."""
     if case.champion == case.challenger:
         return "the challenger is the champion itself."
     if used := _used(case, past):
@@ -101,7 +102,14 @@ def _not_to_be_tried(case: Case, past: Sequence[PastRun], terms: Terms) -> str:
             f"the evaluation part of {repository} was used by run {run}, and judges only once. Cut the "
             "next snapshot after it (labelwright-train snapshot --after)."
         )
-    return terms.too_few(case.known_issues, case.positives) or terms.silent(case.unseen)
+    if too_few := terms.too_few(case.known_issues, case.positives):
+        return too_few
+    if not case.promised:
+        return (
+            "no label of the challenger has a cut that is proved on issues which its encoder did not learn from, "
+            "so it would apply nothing. More labelled issues help, and so does `held_back` in the recipe."
+        )
+    return ""
 
 
 def _used(case: Case, past: Sequence[PastRun]) -> tuple[str, str] | None:

@@ -35,13 +35,14 @@ EMBED_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """One contender on one repository: its evaluation part, which past corrections it honours, and how many
-    labelled issues it had that its encoder did not learn from, of how many."""
+    """One contender on one repository: its evaluation part, which past corrections it honours, how many
+    labelled issues it had that its encoder did not learn from, of how many, and labels with a cut by them."""
 
     judged: Judged
     honoured: Bools
     unseen: int
     labelled: int
+    promised: int
 
 
 def open_bundle(directory: Path, *, backend: Backend, threads: int = 1) -> Encoder:
@@ -159,6 +160,7 @@ def _showing(
         honoured=_honoured(data, acted, head.labels),
         unseen=int(history.judges.sum()),
         labelled=int(history.witnesses.sum()),
+        promised=sum(cut.apply_at is not None for cut in head.cuts),
     )
 
 
