@@ -16,7 +16,7 @@ from bot.github.apply import Applied, Reasons, apply_labels, last_events, remove
 from bot.jobs.context import Context
 from bot.jobs.requests import request_refit
 from bot.jobs.turn import Turn
-from bot.store import answers, label_events, labels, silence
+from bot.store import answers, label_events, labels
 from bot.store.label_events import ON_BEHALF
 from bot.store.tables import Repository
 
@@ -136,13 +136,13 @@ def _failures(applied: Applied) -> Reasons:
 
 
 def _remember(scene: Scene, names: Collection[str], *, added: bool, actor: str) -> None:
-    """The person's word as evidence, the answer to what we had suggested, and a refit."""
+    """The person's word as evidence, the answer to what we had suggested, and a refit. Where we kept silent it
+    is a witness like any other: nobody had heard what we think."""
     if not names:
         return
     told = list(_told(scene, names, added=added, actor=actor))
     with scene.context.database.session() as session:
         label_events.record(session, scene.issue_id, told, source=ON_BEHALF)
-        silence.break_silence(session, scene.issue_id)
         for source in answers.SOURCES:
             for suggestion in answers.open_suggestions(session, scene.issue_id, source):
                 if suggestion.label in names:

@@ -130,6 +130,17 @@ def test_not_even_the_rules_are_spoken_of_on_a_silent_issue(road: Road) -> None:
     assert "notice" in [task for task, _ in queued(road.context)]
 
 
+def told(road: Road, receiver: Receiver, command: str) -> str:
+    """What became of a command that Ann, who may triage, has written."""
+    road.sandbox.set_role(REPO, "ann", "triage")
+    road.sandbox.hook_url = receiver.url
+    road.sandbox.comment(REPO, road.number, command, actor="ann")
+    assert road.sandbox.hooks.wait()
+    event = parse_event("issue_comment", receiver.received[-1].body)
+    assert isinstance(event, CommentCreated)
+    return obey(road.context, event, delivery_id=road.delivery(2))
+
+
 @pytest.mark.parametrize("command", ["/relabel", "/why"])
 def test_a_command_in_a_dry_run_costs_no_evidence(
     road: Road, receiver: Receiver, command: str
@@ -137,11 +148,20 @@ def test_a_command_in_a_dry_run_costs_no_evidence(
     """Nothing is done and nothing said, so nothing is shaped."""
     reread(road, f"{EAGER}mode: dry-run\n")
     road.label()
-    road.sandbox.set_role(REPO, "ann", "triage")
-    road.sandbox.hook_url = receiver.url
-    road.sandbox.comment(REPO, road.number, command, actor="ann")
-    assert road.sandbox.hooks.wait()
-    event = parse_event("issue_comment", receiver.received[-1].body)
-    assert isinstance(event, CommentCreated)
-    assert obey(road.context, event, delivery_id=road.delivery(2)) == "1 commands by ann"
+    assert told(road, receiver, command) == "1 commands by ann"
     assert weights(road)[road.issue_id] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("command", "silent"),
+    [("/label feature", True), ("/unlabel bug", True), ("/why", False), ("/relabel", False)],
+)
+def test_who_labels_by_command_on_a_silent_issue_has_heard_nothing(
+    road: Road, receiver: Receiver, command: str, silent: bool
+) -> None:
+    """It is as good a witness as a label by hand; once we have said what we think, it is none."""
+    reread(road, f"{EAGER}silent_share: 1\n")
+    road.label()
+    assert told(road, receiver, command) == "1 commands by ann"
+    assert drawn(road) == (1.0, silent)
+    assert weights(road)[road.issue_id] == float(silent)
