@@ -31,7 +31,7 @@ from bot.demo.summary import (
     summary_table,
 )
 from bot.errors import UserError
-from bot.github.events import RULES_PATH
+from bot.github.repository_events import RULES_PATH
 from bot.issues_file import FiledIssue
 from bot.settings import Settings
 from bot.store import heads, installations, journal, repositories

@@ -6,64 +6,9 @@ A delivery that we do handle but that lacks a key we need raises `GiveUp` naming
 from __future__ import annotations
 
 from bot.github import issue_events, repository_events
-from bot.github.occurrences import (
-    CommentCreated,
-    CommentEdited,
-    Event,
-    InstallationCreated,
-    InstallationDeleted,
-    InstallationSuspended,
-    IssueClosed,
-    IssueDeleted,
-    IssueEdited,
-    IssueLocked,
-    IssueOpened,
-    IssueReopened,
-    IssueTransferred,
-    LabelChanged,
-    LabelDefinitionChanged,
-    PermissionsAccepted,
-    Push,
-    RepositoriesAdded,
-    RepositoriesRemoved,
-    RepositoryArchived,
-    RepositoryDeleted,
-    RepositoryRenamed,
-    RepositoryVisibilityChanged,
-    Unhandled,
-)
+from bot.github.occurrences import Event, Unhandled
 from bot.github.payloads import AppIdentity, actor_from, decoded, dig, may
-from bot.github.repository_events import RULES_PATH, Given
-
-__all__ = [
-    "RULES_PATH",
-    "AppIdentity",
-    "CommentCreated",
-    "CommentEdited",
-    "Event",
-    "InstallationCreated",
-    "InstallationDeleted",
-    "InstallationSuspended",
-    "IssueClosed",
-    "IssueDeleted",
-    "IssueEdited",
-    "IssueLocked",
-    "IssueOpened",
-    "IssueReopened",
-    "IssueTransferred",
-    "LabelChanged",
-    "LabelDefinitionChanged",
-    "PermissionsAccepted",
-    "Push",
-    "RepositoriesAdded",
-    "RepositoriesRemoved",
-    "RepositoryArchived",
-    "RepositoryDeleted",
-    "RepositoryRenamed",
-    "RepositoryVisibilityChanged",
-    "Unhandled",
-    "parse_event",
-]
+from bot.github.repository_events import Given
 
 
 def parse_event(event: str, body: bytes, *, us: AppIdentity | None = None) -> Event:

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from bot.core.types import RepositoryLabel
 from bot.errors import Ignore, RetryLater
-from bot.github import events
+from bot.github import occurrences
 from bot.github.occurrences import OfIssue
 from bot.jobs import pipeline
 from bot.jobs.context import Context
@@ -24,7 +24,7 @@ NOT_YET = 10.0
 """Seconds for which what answers us may lag behind what sent a delivery: what is not there may come."""
 
 
-def handle(context: Context, event: events.Event, *, delivery_id: int) -> str:
+def handle(context: Context, event: occurrences.Event, *, delivery_id: int) -> str:
     """Act on one event; returns the outcome in words.
 
     Raises:
@@ -33,25 +33,25 @@ def handle(context: Context, event: events.Event, *, delivery_id: int) -> str:
     if isinstance(event, OfIssue):
         _meet(context, event)
     match event:
-        case events.IssueOpened():
+        case occurrences.IssueOpened():
             return _opened(context, event, delivery_id=delivery_id)
-        case events.IssueEdited():
+        case occurrences.IssueEdited():
             return _edited(context, event, delivery_id=delivery_id)
-        case events.LabelChanged():
+        case occurrences.LabelChanged():
             return _label_changed(context, event)
-        case events.CommentCreated():
+        case occurrences.CommentCreated():
             return obey(context, event, delivery_id=delivery_id)
-        case events.CommentEdited():
+        case occurrences.CommentEdited():
             return boxes_ticked(context, event)
-        case events.IssueClosed() | events.IssueReopened() | events.IssueLocked():
+        case occurrences.IssueClosed() | occurrences.IssueReopened() | occurrences.IssueLocked():
             return _seen(context, event)
-        case events.IssueDeleted():
+        case occurrences.IssueDeleted():
             return left(context, event)
-        case events.IssueTransferred():
+        case occurrences.IssueTransferred():
             return transferred(context, event)
-        case events.LabelDefinitionChanged():
+        case occurrences.LabelDefinitionChanged():
             return _label_definition(context, event, delivery_id=delivery_id)
-        case events.Push():
+        case occurrences.Push():
             return _push(context, event)
         case _:
             return _handle_account(context, event)
@@ -73,13 +73,13 @@ def _meet(context: Context, event: OfIssue) -> None:
         request_onboarding(session, event.installation_id, event.repository)
 
 
-def _handle_account(context: Context, event: events.Event) -> str:
+def _handle_account(context: Context, event: occurrences.Event) -> str:
     """Installations and repositories: who we serve, under which name."""
     with context.database.session() as session:
         match event:
             case (
-                events.InstallationCreated(installation_id=int(id_))
-                | events.RepositoriesAdded(installation_id=int(id_))
+                occurrences.InstallationCreated(installation_id=int(id_))
+                | occurrences.RepositoriesAdded(installation_id=int(id_))
             ):
                 _check_installed(session, id_)
                 installations.upsert(
@@ -91,24 +91,24 @@ def _handle_account(context: Context, event: events.Event) -> str:
                 for repository in event.repositories:
                     request_onboarding(session, id_, repository)
                 return f"{len(event.repositories)} repositories to learn"
-            case events.InstallationDeleted(installation_id=int(id_)):
+            case occurrences.InstallationDeleted(installation_id=int(id_)):
                 installations.upsert(session, id=id_, account=event.account)
                 installations.remove(session, id_)
                 return f"{event.account} uninstalled the App"
-            case events.InstallationSuspended(installation_id=int(id_)):
+            case occurrences.InstallationSuspended(installation_id=int(id_)):
                 installations.suspend(session, id_, suspended=event.suspended)
                 return "suspended" if event.suspended else "unsuspended"
-            case events.RepositoriesRemoved():
+            case occurrences.RepositoriesRemoved():
                 for repository in event.repositories:
                     repositories.set_status(session, repository.id, "removed")
                 return f"{len(event.repositories)} repositories removed"
-            case events.RepositoryRenamed():
+            case occurrences.RepositoryRenamed():
                 repositories.rename(session, event.repository.id, event.repository.full_name)
                 return f"renamed from {event.old_full_name}"
-            case events.RepositoryDeleted():
+            case occurrences.RepositoryDeleted():
                 repositories.set_status(session, event.repository.id, "removed")
                 return "repository deleted"
-            case events.RepositoryVisibilityChanged():
+            case occurrences.RepositoryVisibilityChanged():
                 repositories.set_private(session, event.repository.id, private=event.private)
                 return "private" if event.private else "public"
             case _:
@@ -122,7 +122,7 @@ def _check_installed(session: Session, installation_id: int) -> None:
         raise Ignore(f"installation {installation_id} was uninstalled")
 
 
-def _opened(context: Context, event: events.IssueOpened, *, delivery_id: int) -> str:
+def _opened(context: Context, event: occurrences.IssueOpened, *, delivery_id: int) -> str:
     if event.came_from is not None:
         arrived(context, event, came_from=event.came_from)
     outcome = pipeline.label_issue(
@@ -137,7 +137,7 @@ def _opened(context: Context, event: events.IssueOpened, *, delivery_id: int) ->
     return outcome
 
 
-def _edited(context: Context, event: events.IssueEdited, *, delivery_id: int) -> str:
+def _edited(context: Context, event: occurrences.IssueEdited, *, delivery_id: int) -> str:
     repository_id = event.repository.id
     installation_id = _installation(context, repository_id)
     rules = current_rules(context, context.client(installation_id), repository_id)
@@ -160,7 +160,7 @@ def _seen(context: Context, event: OfIssue) -> str:
     return "remembered"
 
 
-def _label_changed(context: Context, event: events.LabelChanged) -> str:
+def _label_changed(context: Context, event: occurrences.LabelChanged) -> str:
     happened = event.label_event(context.auth.identity())
     with context.database.session() as session:
         served(session, event.repository.id)
@@ -170,7 +170,7 @@ def _label_changed(context: Context, event: events.LabelChanged) -> str:
 
 
 def _label_definition(
-    context: Context, event: events.LabelDefinitionChanged, *, delivery_id: int
+    context: Context, event: occurrences.LabelDefinitionChanged, *, delivery_id: int
 ) -> str:
     repository_id, label = event.repository.id, event.label
     if event.action == "created" and event.sender.is_us:
@@ -188,7 +188,7 @@ def _label_definition(
 
 
 def _label_now(
-    context: Context, event: events.LabelDefinitionChanged, *, delivery_id: int
+    context: Context, event: occurrences.LabelDefinitionChanged, *, delivery_id: int
 ) -> RepositoryLabel:
     """As GitHub has it: these deliveries bear no time, and may come after newer ones.
 
@@ -217,7 +217,7 @@ def _label_now(
     raise Ignore(f"label {label.name} was renamed or deleted since")
 
 
-def _push(context: Context, event: events.Push) -> str:
+def _push(context: Context, event: occurrences.Push) -> str:
     if not (event.on_default_branch and event.touches_rules):
         raise Ignore("the push does not touch the rules")
     installation_id = _installation(context, event.repository.id)

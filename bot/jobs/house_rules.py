@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from bot.core.rules import Rules, parse_rules
 from bot.errors import UserError
 from bot.github.client import Contents, InstallationClient, NotModified
-from bot.github.events import RULES_PATH
 from bot.github.limits import PermissionMissing
+from bot.github.repository_events import RULES_PATH
 from bot.jobs.context import Context
 from bot.jobs.served import served
 from bot.store import repositories

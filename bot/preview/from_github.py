@@ -17,12 +17,12 @@ from bot.core.types import LabelEvent
 from bot.errors import GiveUp, Ignore, RetryLater, UserError
 from bot.github.addresses import in_repository
 from bot.github.contents import Contents, read_contents
-from bot.github.events import RULES_PATH
 from bot.github.filed import texts_as_filed
 from bot.github.history import events_page, listed
 from bot.github.limits import Backoff
 from bot.github.payloads import label_from, repository_from
 from bot.github.reads import Reader, rows_of
+from bot.github.repository_events import RULES_PATH
 from bot.github.tokens import PersonalToken
 from bot.preview.from_file import notes_on
 from bot.preview.kept_pages import KeptPages, Page

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from bot.errors import Ignore, RetryLater
-from bot.github.events import CommentCreated, parse_event
+from bot.github.events import parse_event
+from bot.github.occurrences import CommentCreated
 from bot.jobs.context import Context
 from bot.jobs.talk.commands import obey
 from bot.jobs.turn import Turn

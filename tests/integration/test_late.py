@@ -9,7 +9,8 @@ from itertools import count
 import pytest
 
 from bot.errors import Ignore
-from bot.github.events import CommentCreated, parse_event
+from bot.github.events import parse_event
+from bot.github.occurrences import CommentCreated
 from bot.jobs.context import Context
 from bot.jobs.handlers import NOT_YET
 from bot.jobs.talk.commands import obey

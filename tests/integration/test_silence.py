@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from bot.github.events import CommentCreated, parse_event
+from bot.github.events import parse_event
+from bot.github.occurrences import CommentCreated
 from bot.jobs.context import Context
 from bot.jobs.talk.commands import obey
 from bot.jobs.talk.notices import request_notice
