@@ -149,7 +149,7 @@ def _no_gain(case: Case, terms: Terms, alpha: float) -> str:  # noqa: ARG001
 
 
 def _broken_promise(case: Case, terms: Terms, alpha: float) -> str:  # noqa: ARG001
-    """The cuts of a tuned encoder are chosen on issues that it was tuned on: they may be too lax."""
+    """Cuts are proved on what is older; by a bundle that does not tell what it learned from, even on that."""
     broken = {
         name: float(bdtr(x.right, x.right + x.wrong, x.target))
         for name, x in case.served.items()
