@@ -258,7 +258,7 @@ class _Writing:
             events = self._client.issue_events(self._place.full_name, self._place.number)
         with self._context.database.session() as session:
             told = {self._place.issue_id: events}
-            record_events(session, self._place.repository_id, told, source="effect")
+            record_events(session, self._place.repository_id, told, source=label_events.OUR_WRITE)
         last = last_events(events)
         there = {name.casefold(): last.get(name.casefold()) for name in applied.already}
         return {name: e.actor for name, e in there.items() if e and e.actor_kind != "us"}

@@ -22,6 +22,9 @@ SAME_WITHIN = timedelta(seconds=60)
 ON_BEHALF = "command"
 """Source of an event that a person asked us for; its actor is that person."""
 
+OUR_WRITE = "effect"
+"""Source of an event that we saw ourselves bring about, by our clock; GitHub's goes over it."""
+
 _IN_ORDER = (LabelEvent.at, LabelEvent.github_id, LabelEvent.id)
 """Oldest first. GitHub cuts times to the second and counts its ids up, and harvests read backwards."""
 
@@ -79,7 +82,7 @@ def _merged(rows: Sequence[LabelEvent], event: types.LabelEvent, *, name: str, s
     known = _find(rows, event, name=name, source=source)
     if known is None:
         return False
-    if known.github_id is None and event.github_id is not None:
+    if known.github_id is None and (event.github_id is not None or known.source == OUR_WRITE):
         known.github_id, known.at = event.github_id, event.at
     if source == ON_BEHALF and known.actor_kind == "us":
         known.actor, known.actor_kind, known.source = event.actor, event.actor_kind, source

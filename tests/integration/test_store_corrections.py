@@ -106,6 +106,23 @@ def test_a_write_that_is_recorded_late_was_ours_all_the_same(
     assert kinds(corrections.of_issue(session, issue)) == [("removal", issue, "bug", None)]
 
 
+def test_github_knows_better_than_our_clock_when_our_label_came(
+    session: Session, repository: int
+) -> None:
+    """Ours is half a minute ahead; the label went after ten seconds."""
+    issue = an_issue_of(session, repository)
+    decided(session, issue, "bug", "apply", status="pending")
+    session.execute(text("UPDATE effects SET status = 'done'"))
+    ahead = NOW + timedelta(seconds=30)
+    session.execute(text("UPDATE decisions SET decided_at = :ahead"), {"ahead": ahead})
+    ours = LabelEvent("bug", True, US, "us", ahead)
+    label_events.record(session, issue, [ours], source="effect")
+    happened(session, issue, "bug", actor=US, actor_kind="us")
+    happened(session, issue, "bug", False, 10)
+    assert [e.added for e in label_events.of_issue(session, issue)] == [True, False]
+    assert kinds(corrections.of_issue(session, issue)) == [("removal", issue, "bug", None)]
+
+
 def test_a_suggestion_that_nobody_saw_was_silence(session: Session, repository: int) -> None:
     issue = an_issue_of(session, repository)
     decided(session, issue, "bug", "suggest", status="skipped")
