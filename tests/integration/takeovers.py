@@ -13,8 +13,11 @@ from bot.jobs.queue import TASK_EMBED, TASK_SWAP
 from bot.jobs.rollout.demotion import demote
 from bot.jobs.rollout.promotion import promote
 from bot.jobs.tasks import TASKS
-from bot.store import bundles, heads
+from bot.sandbox.server import SandboxServer
+from bot.store import bundles, heads, repositories
 from bot.store.tables import Head
+from tests.integration.down_the_road import Road
+from tests.integration.jobs_at_hand import REPO
 
 MOVING = (TASK_EMBED, TASK_SWAP)
 
@@ -77,3 +80,11 @@ class Deployment:
         statement = text("SELECT count(*) FROM vectors WHERE bundle = :bundle")
         with self.context.database.session() as session:
             return int(session.execute(statement, {"bundle": bundle}).scalar_one())
+
+
+def opened(there: Deployment, sandbox: SandboxServer) -> Road:
+    number = sandbox.open_issue(REPO, title="crash error", body="closed file")
+    with there.context.database.session() as session:
+        row = repositories.get(session, there.repository_id)
+    assert row is not None
+    return Road(there.context, sandbox, there.repository_id, row.installation_id, number)

@@ -35,7 +35,7 @@ from bot.settings import Settings
 from bot.store import beats, heads
 from bot.store.engine import Database
 from bot.web.app import create_app
-from tests.integration.test_refit import taught
+from tests.integration.lessons import taught
 from tests.integration.test_worker import eventually, working
 
 SOON = Timing(poll=0.05, beat=0.1, dead_after=1.0)

@@ -22,10 +22,7 @@ from bot.store.tables import Repository
 from tests.fixtures.bundle import WORDS
 from tests.integration.down_the_road import EAGER
 from tests.integration.jobs_at_hand import LONG_AGO, REPO, met
-from tests.integration.takeovers import MOVING, Deployment
-from tests.integration.test_promotion import opened, other_bundle, there
-
-__all__ = ["other_bundle", "there"]  # fixtures
+from tests.integration.takeovers import MOVING, Deployment, opened
 
 
 def test_a_takeover_brings_no_removed_label_back(there: Deployment, sandbox: SandboxServer) -> None:

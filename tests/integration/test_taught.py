@@ -21,7 +21,7 @@ from bot.store.tables import Decision as StoredDecision
 from bot.store.tables import Effect
 from tests.integration.down_the_road import open_road
 from tests.integration.jobs_at_hand import REPO
-from tests.integration.test_refit import taught
+from tests.integration.lessons import taught
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
