@@ -21,7 +21,6 @@ HELP = """Commands, each on a line of its own:
 - `/labelwright pause`, `/labelwright resume`, `/labelwright status`"""
 
 PAUSED = "Labelwright is paused here; `/labelwright resume` ends that. Nothing was done."
-NOTHING_SURE = "Decided again: nothing is sure enough to be set. `/why` tells more."
 UNDECIDED = "Nothing was decided on this issue yet. `/relabel` decides now."
 
 NONE_OF_THESE = "none of these"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
@@ -104,7 +104,15 @@ class InstallationClient:
 
     def issue(self, full_name: str, number: int) -> Issue:
         """The issue as it is now. `Ignore` where it is gone or moved to another repository."""
-        return issue_from(self._raw_issue(full_name, number))
+        answer = self._reader.get(
+            of_issue(full_name, number),
+            doing=f"read issue {full_name}#{number}",
+            permission=READ,
+        )
+        address = may(answer.body, "repository_url", str, "")
+        if dig(answer.body, "number") != number or not self._is_at(address, full_name):
+            raise Ignore(f"{full_name}#{number} was moved to another repository")
+        return issue_from(answer.body)
 
     def issue_events(
         self, full_name: str, number: int, *, issue: Issue | None = None
@@ -112,7 +120,9 @@ class InstallationClient:
         """All label events, oldest first. `issue` spares a call; it tells a form's labels from others."""
         issue = issue or self.issue(full_name, number)
         us = self._identity()
-        rows = self._events(full_name, number)
+        doing = f"read the events of {full_name}#{number}"
+        address = of_issue(full_name, number, "events")
+        rows = self._reader.rows(address, doing=doing, permission=READ)
         found = (label_event_from(row, issue=issue, us=us) for row in rows)
         return [event for event in found if event is not None]
 
@@ -150,15 +160,6 @@ class InstallationClient:
     def texts_as_filed(self, full_name: str, issues: Sequence[Issue]) -> list[FiledText]:
         """The text as filed of each issue, in order; one query per 50."""
         return filed.texts_as_filed(self._reader, full_name, issues, backoff=self._backoff)
-
-    def text_as_filed(self, full_name: str, number: int) -> FiledText:
-        """(title, body, certain) of one issue; by its rename events where there is no GraphQL."""
-        issue = history.listed(self._raw_issue(full_name, number))
-        (text,) = self.texts_as_filed(full_name, [issue])
-        if text.certain:
-            return text
-        title = filed.title_before(self._events(full_name, number), otherwise=text.title)
-        return text._replace(title=title)
 
     def contents(
         self, full_name: str, path: str, etag: str | None = None
@@ -267,22 +268,6 @@ class InstallationClient:
     def react(self, full_name: str, comment_id: int, content: Reaction) -> None:
         """React to a comment. Once, however often it is called."""
         react(self._writer, full_name, comment_id, content)
-
-    def _events(self, full_name: str, number: int) -> list[Any]:
-        doing = f"read the events of {full_name}#{number}"
-        address = of_issue(full_name, number, "events")
-        return list(self._reader.rows(address, doing=doing, permission=READ))
-
-    def _raw_issue(self, full_name: str, number: int) -> Any:
-        answer = self._reader.get(
-            of_issue(full_name, number),
-            doing=f"read issue {full_name}#{number}",
-            permission=READ,
-        )
-        address = may(answer.body, "repository_url", str, "")
-        if dig(answer.body, "number") != number or not self._is_at(address, full_name):
-            raise Ignore(f"{full_name}#{number} was moved to another repository")
-        return answer.body
 
     def _is_at(self, address: str, full_name: str) -> bool:
         """A redirect is followed to a renamed repository, but also to a transferred issue."""

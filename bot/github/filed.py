@@ -7,7 +7,7 @@ title before its first rename. Where neither is to be had, the text is the curre
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -51,13 +51,6 @@ def texts_as_filed(
         nodes = _ask(reader, full_name, touched, backoff=backoff) if touched else {}
         filed += [_filed_text(issue, nodes.get(f"i{issue.number}")) for issue in batch]
     return filed
-
-
-def title_before(events: Iterable[object], *, otherwise: str) -> str:
-    """The title before the first `renamed` event of an issue, or `otherwise`."""
-    renames = (event for event in events if may(event, "event", str, "") == "renamed")
-    first = next(iter(renames), None)
-    return may(first, "rename.from", str, otherwise)
 
 
 def _untouched(issue: Issue) -> bool:

@@ -45,21 +45,6 @@ def _issue_transferred(payload: Payload, given: Given) -> Event:
     )
 
 
-def _issue_edited(payload: Payload, given: Given) -> Event:
-    return IssueEdited(
-        **_in_issue(payload, given),
-        old_title=may(payload, "changes.title.from", str, "") or None,
-        old_body=_old_body(payload),
-    )
-
-
-def _old_body(payload: Payload) -> str | None:
-    """An empty body that was filled in is a change, from null or the empty string."""
-    if not isinstance(dig(payload, "changes.body"), dict):
-        return None
-    return may(payload, "changes.body.from", str, "")
-
-
 def _issue_label(payload: Payload, given: Given) -> Event:
     at = "updated_at" if dig(payload, "issue.updated_at") else "created_at"
     return LabelChanged(
@@ -86,7 +71,7 @@ def _comment(payload: Payload, given: Given) -> Event:
 
 PARSERS: dict[tuple[str, str], Parser] = {
     ("issues", "opened"): _issue_opened,
-    ("issues", "edited"): _issue_edited,
+    ("issues", "edited"): _issue(IssueEdited),
     ("issues", "closed"): _issue(IssueClosed),
     ("issues", "reopened"): _issue(IssueReopened),
     ("issues", "deleted"): _issue(IssueDeleted),

@@ -41,12 +41,10 @@ class IssueOpened(OfIssue):
     """Id of the repository that it was transferred from, and its number there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class IssueEdited(OfIssue):
-    """Title or body changed; None where that half did not."""
+    """Title or body changed."""
 
-    old_title: str | None = field(repr=False)
-    old_body: str | None = field(repr=False)
+    __slots__ = ()
 
 
 class IssueClosed(OfIssue):

@@ -1,6 +1,6 @@
-"""Keeps secrets out of the log: a filter on every handler, whatever library wrote the line.
+"""Keeps secrets out of the log: a filter for handlers, since one on a logger does not see its children.
 
-Does not touch issue text: our own code never logs it, and PyGithub's debug log, which would, is off.
+Does not touch issue text: our own code never logs it, and PyGithub's debug log, which would, is off (`bot.log`).
 """
 
 from __future__ import annotations
@@ -55,14 +55,3 @@ class RedactSecrets(logging.Filter):
         if record.stack_info:
             record.stack_info = redact(record.stack_info)
         return True
-
-
-def install_redaction(logger: logging.Logger | None = None) -> None:
-    """Put the filter on each handler of a logger (the root by default); once is enough.
-
-    On handlers, for a filter on a logger does not see the records of its children.
-    """
-    for handler in (logger or logging.getLogger()).handlers:
-        if not any(isinstance(known, RedactSecrets) for known in handler.filters):
-            handler.addFilter(RedactSecrets())
-    logging.getLogger("github.Requester").setLevel(logging.WARNING)  # its debug log holds bodies

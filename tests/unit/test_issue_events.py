@@ -40,6 +40,7 @@ def test_an_opened_issue_carries_its_text_and_its_place() -> None:
 @pytest.mark.parametrize(
     ("action", "kind"),
     [
+        ("edited", IssueEdited),
         ("closed", IssueClosed),
         ("reopened", IssueReopened),
         ("deleted", IssueDeleted),
@@ -58,19 +59,6 @@ def test_a_pull_request_is_told_from_an_issue() -> None:
 def test_a_deleted_author_is_a_ghost_and_no_bot() -> None:
     got = parsed("issues", payload("opened", issue=issue(user=None)))
     assert (got.issue.author, got.issue.author_is_bot) == ("ghost", False)
-
-
-def test_an_edit_tells_the_half_that_changed() -> None:
-    body = payload("edited", issue=issue(), changes={"title": {"from": "Crash"}})
-    got = parsed("issues", body)
-    assert isinstance(got, IssueEdited)
-    assert (got.old_title, got.old_body) == ("Crash", None)
-
-
-@pytest.mark.parametrize("was", [None, ""])
-def test_a_body_filled_in_later_is_an_edit_from_nothing(was: str | None) -> None:
-    got = parsed("issues", payload("edited", issue=issue(), changes={"body": {"from": was}}))
-    assert (got.old_title, got.old_body) == (None, "")
 
 
 def labeled(sender: dict[str, Any], *, action: str = "labeled", **changes: Any) -> LabelChanged:
