@@ -144,9 +144,9 @@ def _go_on(house: House, run_id: int, on_progress: OnProgress) -> str:
             return row.outcome
         if row.launcher != house.launcher:
             raise UserError(f"Run {run_id} goes on with --launcher {row.launcher}.")
-        if row.status == "failed":
-            runs.reopen(session, run_id)
         work = Work(Path(row.directory))
+        if row.status == "failed":
+            runs.reopen(session, run_id, fitted=work.whole())
         clear_run(work.directory, fitted=row.status == "fitted")
     try:
         _fit(house, run_id, work, on_progress)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from bot.errors import UserError
@@ -43,13 +43,20 @@ class Database:
     def alone(self, kind: int, key: int) -> Iterator[bool]:
         """Whether nobody else is at this piece of work (both: 32 bits, signed), for the time of the block.
 
-        PostgreSQL holds it with the connection, so that whoever dies lets go.
+        PostgreSQL holds it with the connection, so that whoever dies lets go; whoever ends says so, for the
+        server notices a closed connection late.
         """
         connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         connection.detach()  # closed for good afterwards: a pool would keep the lock
         with closing(connection):
-            asked = text("SELECT pg_try_advisory_lock(:kind, :key)")
-            yield bool(connection.scalar(asked, {"kind": kind, "key": key}))
+            of = {"kind": kind, "key": key}
+            mine = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:kind, :key)"), of))
+            try:
+                yield mine
+            finally:
+                if mine:
+                    with suppress(OperationalError):  # the connection is gone, and the lock with it
+                        connection.execute(text("SELECT pg_advisory_unlock(:kind, :key)"), of)
 
     def close(self) -> None:
         """Drop the connections; stop the embedded server if nobody else uses it."""

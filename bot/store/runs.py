@@ -195,10 +195,10 @@ def release(session: Session, run_id: int, token: str) -> None:
     run.attempt -= 1
 
 
-def reopen(session: Session, run_id: int) -> None:
+def reopen(session: Session, run_id: int, *, fitted: bool) -> None:
     """A failed run goes on where it failed: what stood in its way may be mended."""
     run = get(session, run_id)
-    run.status, run.attempt, run.finished_at = "waiting", 0, None
+    run.status, run.attempt, run.finished_at = "fitted" if fitted else "waiting", 0, None
     run.leased_until = datetime.now(UTC)
 
 

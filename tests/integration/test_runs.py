@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import event, select
 from starlette.concurrency import run_in_threadpool
 
 from bot.errors import UserError
@@ -381,3 +381,19 @@ def test_one_process_at_a_time_brings_a_run_on(database: Database, run: int) -> 
             assert another
     with runs.driving(database, run) as again:
         assert again
+
+
+def test_who_ends_lets_go_before_the_connection_closes(database: Database, run: int) -> None:
+    """A server notices a closed connection late: the next process would take the run for driven."""
+    free: list[bool] = []
+
+    def closing(*_: object) -> None:
+        if not free:
+            free.append(False)  # what asks is closed too
+            with runs.driving(database, run) as mine:
+                free[0] = mine
+
+    event.listen(database.engine, "close_detached", closing)
+    with runs.driving(database, run):
+        pass
+    assert free == [True]

@@ -380,6 +380,29 @@ def test_what_was_judged_stays_on_record_if_it_cannot_be_promoted(
     assert [asked for _, asked in promoted.asked] == [run_id]
 
 
+def test_a_fit_that_is_whole_is_lent_to_no_box_again(
+    house: House, recipe: Recipe, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What failed afterwards goes on after the fit; a box would fit for nothing, and replace what is judged."""
+
+    def judging(*_: object, **__: object) -> None:
+        with house.database.session() as session:
+            assert runs.lease(session, launcher="agent", by="another") is None
+        raise UserError("the disk is full")
+
+    house = replace(house, launcher="agent")
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    here.fit(Work(Path(row(house, run_id).directory)), on_progress=silent)
+    with house.database.session() as session:
+        lease = runs.lease(session, launcher="agent", by="box")
+        assert lease is not None
+        runs.fitted(session, run_id, lease.token)
+    monkeypatch.setattr(run_module, "evaluate", judging)
+    for _ in range(2):
+        with pytest.raises(UserError, match="the disk is full"):
+            go_on(house, run_id, on_progress=silent)
+
+
 @pytest.mark.parametrize(("tried", "again"), [(False, True), (True, False)])
 def test_evidence_gathers_until_it_is_tried(
     house: House, recipe: Recipe, monkeypatch: pytest.MonkeyPatch, tried: bool, again: bool
