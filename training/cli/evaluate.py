@@ -12,9 +12,10 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bot.classify.bundle import MODELS, Backend, read_bundle
+from bot.cli.terminal import console, errors, polite_errors
 from bot.errors import UserError
 from training.cli.progress import told_lines
-from training.cli.terminal import console, errors, need_training_extra, polite_errors
+from training.cli.terminal import need_training_extra
 
 OnProgress = Callable[[str, int, int], None]
 

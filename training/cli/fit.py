@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import typer
 
+from bot.cli.terminal import console, errors, polite_errors
 from bot.errors import UserError
 from training.cli.progress import watch
-from training.cli.terminal import console, errors, need_training_extra, polite_errors
+from training.cli.terminal import need_training_extra
 
 NEEDED = {
     "snapshot": "labelwright-train snapshot --out {0}/snapshot cuts one",

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from bot.cli.terminal import console, errors, polite_errors
 from bot.errors import UserError
-from training.cli.terminal import console, errors, need_training_extra, polite_errors
+from training.cli.terminal import need_training_extra
 
 
 def lab(

@@ -13,9 +13,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from bot.cli.terminal import console, errors, polite_errors
 from bot.errors import UserError
 from training.cli.progress import watch
-from training.cli.terminal import console, errors, need_training_extra, polite_errors
+from training.cli.terminal import need_training_extra
 
 if TYPE_CHECKING:
     from bot.settings import Settings

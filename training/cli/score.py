@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bot.cli.terminal import console, errors, polite_errors
 from bot.errors import UserError
 from training.cli.progress import follow
-from training.cli.terminal import console, errors, need_training_extra, polite_errors, write_json
+from training.cli.terminal import need_training_extra, write_json
 
 if TYPE_CHECKING:
     from training.recipe import Recipe

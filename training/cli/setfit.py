@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from training.cli.terminal import console, errors, need_training_extra, polite_errors
+from bot.cli.terminal import console, errors, polite_errors
+from training.cli.terminal import need_training_extra
 
 
 def import_setfit(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from training.cli.terminal import console, polite_errors
+from bot.cli.terminal import console, open_store, polite_errors, start
 
 if TYPE_CHECKING:
     from training.snapshot.cut import CutSettings
@@ -42,7 +42,6 @@ def snapshot(
 
 
 def _from_store(out: Path, settings: CutSettings) -> Snapshot:
-    from bot.cli.terminal import open_store, start
     from training.snapshot.cut import cut_store
 
     house = start()

@@ -1,24 +1,13 @@
-"""What the commands share: where they print, how they fail, what they need installed."""
+"""What the commands share beside `bot.cli.terminal`: what they need installed, what they leave behind."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import typer
-from rich.console import Console
-from rich.markup import escape
-
-from bot.errors import LabelwrightError, UserError
-
-console = Console()
-errors = Console(stderr=True)
-
-USER_ERROR_EXIT = 2
+from bot.errors import UserError
 
 
 def write_json(path: Path, answer: dict[str, Any]) -> None:
@@ -31,16 +20,6 @@ def write_json(path: Path, answer: dict[str, Any]) -> None:
         raise UserError(
             f"{path}: cannot be written ({error.strerror}). Give another --json."
         ) from error
-
-
-@contextmanager
-def polite_errors() -> Iterator[None]:
-    """Errors that we raise on purpose are one line for a person, not a trace."""
-    try:
-        yield
-    except LabelwrightError as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(USER_ERROR_EXIT) from None
 
 
 def need_training_extra() -> None:
