@@ -11,4 +11,4 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 # In the bot's environment there is nothing to run here; `make test` runs these in their own.
 if importlib.util.find_spec("torch") is None:
-    collect_ignore_glob = ["test_*.py"]
+    collect_ignore_glob = ["test_*.py", "runs"]

@@ -28,7 +28,7 @@ from bot.store import bundles, installations, repositories, runs
 from tests.integration.down_the_road import Road
 from tests.integration.jobs_at_hand import LONG_AGO, REPO
 from tests.integration.takeovers import MOVING, Deployment
-from tests.training.test_run import Here, silent
+from tests.training.runs.houses import Here, silent
 from tests.training.tiny import make_tiny_encoder, tiny_recipe
 from training.run import House, retrain
 
