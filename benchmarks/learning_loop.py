@@ -164,6 +164,7 @@ class Replay:
             world.past(names, rows=rows),
             names,
             known=known,
+            settling=timedelta(0),
             told=told,
             vectors=world.vectors[:rows],
             counts=world.counts[:rows],

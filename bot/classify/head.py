@@ -188,7 +188,8 @@ def fit_heads(
     scored = Scored(
         p, proof.known, proof.block, current=_current(history), learned_from=learned_from
     )
-    sides = fit(history.vectors, counts, history.known, weights=history.weights, start=past.latest)
+    told, weights = history.told
+    sides = fit(history.vectors, counts, told, weights=weights, start=past.latest)
     promises = {
         target: make_promise(
             scored,
@@ -262,15 +263,14 @@ def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Side
         fresh &= history.unbiased
     if history.seen is not None:
         fresh &= ~history.seen
+    told, weights = history.told
     labels = history.known.shape[1]
     evidence, known = [np.zeros((len(EVIDENCE), 0, labels), np.float32)], [history.known[:0]]
     block, sides = [np.zeros(0, np.int32)], None
     for number, (past, now) in enumerate(blocks):
         rows = np.arange(now.start, now.stop)[fresh[now]]
-        often = history.weights[past] if history.weights is not None else None
-        sides = fit(
-            history.vectors[past], counts[past], history.known[past], weights=often, start=sides
-        )
+        often = weights[past] if weights is not None else None
+        sides = fit(history.vectors[past], counts[past], told[past], weights=often, start=sides)
         evidence.append(sides.evidence_of(history.vectors[rows], counts[rows]))
         known.append(history.known[rows])
         block.append(np.full(len(rows), number, np.int32))

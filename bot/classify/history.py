@@ -11,6 +11,10 @@ from scipy.sparse import csr_matrix
 
 from bot.core.types import IssueText
 
+WEAK = 0.3
+"""How often a label of ours that nobody took off teaches: less than any person's word, for whether somebody
+looked nobody knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -19,7 +23,9 @@ class History:
     `counts` [n, IDS]: the words of texts and associations, where they were counted before (texts may
     then be empty); `weights` [n, L]: how often each known pair counts, once if not given; `unbiased`
     [n]: issues on which we did not act, all if not given: only these choose calibration and cuts; `seen`
-    [n]: issues that the encoder learned from, none if not given: they teach, and choose nothing."""
+    [n]: issues that the encoder learned from, none if not given: they teach, and choose nothing; `weak`
+    [n, L]: labels that we set and nobody took off: they teach the sides a little, and are known nowhere
+    else."""
 
     texts: Sequence[IssueText]
     vectors: NDArray[np.float32]
@@ -30,6 +36,7 @@ class History:
     weights: NDArray[np.float32] | None = None
     unbiased: NDArray[np.bool_] | None = None
     seen: NDArray[np.bool_] | None = None
+    weak: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         sizes = {len(self.vectors), len(self.known), len(self.times)}
@@ -41,6 +48,16 @@ class History:
             raise ValueError(f"texts, vectors, known, times differ in length: {sorted(sizes)}")
         if len(self.times) > 1 and (np.diff(self.times) < 0).any():
             raise ValueError("a history must be oldest first")
+
+    @property
+    def told(self) -> tuple[NDArray[np.int8], NDArray[np.float32] | None]:
+        """What the sides learn from: pairs [n, L], our own labels among them, and how often each counts."""
+        if self.weak is None or not self.weak.any():
+            return self.known, self.weights
+        ours = self.weak & (self.known == 0)
+        weights = np.float32(1) if self.weights is None else self.weights
+        told = np.where(ours, np.int8(1), self.known)
+        return told, np.where(ours, np.float32(WEAK), weights)
 
     @property
     def informed(self) -> NDArray[np.bool_]:
@@ -70,4 +87,5 @@ class History:
             weights=self.weights[kept] if self.weights is not None else None,
             unbiased=self.unbiased[kept] if self.unbiased is not None else None,
             seen=self.seen[kept] if self.seen is not None else None,
+            weak=self.weak[kept] if self.weak is not None else None,
         )

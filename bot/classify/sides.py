@@ -147,7 +147,7 @@ def counted(history: History) -> csr_matrix:
 
 def taught(history: History, vocabulary: Vocabulary) -> Taught:
     words = weigh_words(counted(history), vocabulary)
-    return Taught(history.vectors, words, history.known, history.weights)
+    return Taught(history.vectors, words, *history.told)
 
 
 def refit_columns(

@@ -4,9 +4,8 @@ Unknown is never a negative. A label set by us, by another bot or by a form teac
 itself; an issue that nobody labelled teaches nothing at all. Nor does a mass relabel: callers pass events
 through `bot.core.provenance.discount_doubtful` first.
 
-Our own labels that nobody touched might be taken for weak evidence, as somebody saw them and let them be.
-They are not: they lie where the head is sure already, so they can only tell it what it said, and whether
-anybody saw them nobody knows. They are 0, and so in no fit, no cut, no expectation and no gate.
+Our own labels that nobody took off are weak evidence: they teach a head a little (`unopposed`). Whether
+anybody saw them nobody knows, so they are 0 here, and in no cut, no expectation and no gate.
 """
 
 from __future__ import annotations
@@ -88,6 +87,18 @@ def known_pairs(
         known_row(labels, current=s, families=families, exclusive=exclusive) for s in label_sets
     ]
     return np.array(rows, dtype=np.int8).reshape(len(label_sets), len(labels))
+
+
+def unopposed(
+    labels: Sequence[str], *, current: Collection[str], events: Sequence[LabelEvent]
+) -> list[bool]:
+    """Which of `labels` an issue carries because we set them, nobody having taken them off, [L]."""
+    ours = {
+        event.label
+        for event in _latest(events).values()
+        if event.added and event.actor_kind == "us"
+    }
+    return [label in ours and label in current for label in labels]
 
 
 def _by_provenance(

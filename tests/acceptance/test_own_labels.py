@@ -1,4 +1,4 @@
-"""The head never learns from its own labels, nor from other bots', as if a human had set them."""
+"""The head never learns from its own labels as if a human had set them, and from other bots' not at all."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Taught:
 
     def __init__(self) -> None:
         self.rows: dict[int, dict[str, int]] = {}
+        self.weak: dict[int, set[str]] = {}
+        """Issue number -> labels that are weak evidence."""
 
 
 @pytest.fixture
@@ -38,6 +40,10 @@ def taught(monkeypatch: pytest.MonkeyPatch) -> Taught:
         found.rows = {
             number: dict(zip(names, map(int, row), strict=True))
             for number, row in zip(numbers, history.known, strict=True)
+        }
+        found.weak = {
+            number: {name for name, ours in zip(names, row, strict=True) if ours}
+            for number, row in zip(numbers, history.weak, strict=True)
         }
         return fit(history, specs, **more)
 
@@ -69,11 +75,13 @@ def test_human_labels_are_learned(repo: Repo, taught: Taught) -> None:
     assert taught.rows[1] == {"bug": 1, "feature": -1}
 
 
-def test_our_own_label_teaches_nothing(repo: Repo, taught: Taught) -> None:
+def test_our_own_label_is_weak_evidence_and_no_known_one(repo: Repo, taught: Taught) -> None:
     number = repo.open()
     assert repo.labels(number) == {"bug": US}
     learn_now(repo)
     assert taught.rows[number] == {"bug": 0, "feature": 0}
+    assert taught.weak[number] == {"bug"}
+    assert not taught.weak[1], "a human set that"
 
 
 def test_not_even_when_nobody_told_us_that_it_was_ours(
@@ -127,12 +135,14 @@ def test_a_label_of_another_bot_teaches_nothing(repo: Repo, taught: Taught, stac
     stack.settle()
     learn_now(repo)
     assert taught.rows[number] == {"bug": 0, "feature": 0}
+    assert not taught.weak[number]
 
 
 def test_a_label_of_a_form_teaches_nothing(repo: Repo, taught: Taught) -> None:
     number = repo.open(labels=["bug"])
     learn_now(repo)
     assert taught.rows[number] == {"bug": 0, "feature": 0}
+    assert not taught.weak[number]
 
 
 def test_a_removal_by_a_human_teaches_no(repo: Repo, taught: Taught) -> None:
@@ -140,6 +150,7 @@ def test_a_removal_by_a_human_teaches_no(repo: Repo, taught: Taught) -> None:
     repo.unlabel(number, "bug")
     learn_now(repo)
     assert taught.rows[number]["bug"] == -1
+    assert not taught.weak[number]
 
 
 def test_a_human_beside_us_teaches_what_they_chose(repo: Repo, taught: Taught) -> None:

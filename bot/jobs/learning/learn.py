@@ -105,6 +105,7 @@ def _fit(
         past,
         names,
         known=known,
+        settling=settling,
         told=told,
         vectors=matrix,
         counts=count_words_of(context, past.issues),

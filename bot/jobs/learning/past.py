@@ -18,7 +18,7 @@ from bot.classify.history import History
 from bot.classify.memory import Memory, Remembered
 from bot.classify.trial import Lesson
 from bot.core.corrections import Correction, Kind
-from bot.core.evidence import KnownPairs, by_people, known_row
+from bot.core.evidence import KnownPairs, by_people, known_row, unopposed
 from bot.core.families import families_of, infer_exclusive
 from bot.core.provenance import discount_doubtful
 from bot.core.rules import Rules, learnable, parse_rules
@@ -106,11 +106,23 @@ def known_pairs(
     return np.array(rows, dtype=np.int8).reshape(len(rows), len(names))
 
 
+def weak_pairs(past: Past, names: Sequence[str], *, settling: timedelta) -> NDArray[np.bool_]:
+    """[issues, names]: labels of ours that people had the settling days to take off, and did not."""
+    settled_before = datetime.now(UTC) - settling
+    found = np.zeros((len(past.issues), len(names)), dtype=np.bool_)
+    for row, issue in enumerate(past.issues):
+        events = past.events.get(issue.id, ())
+        if events and issue.created_at < settled_before:
+            found[row] = unopposed(names, current=issue.labels, events=events)
+    return found
+
+
 def teaching(
     past: Past,
     names: Sequence[str],
     *,
     known: KnownPairs,
+    settling: timedelta,
     told: Memory,
     vectors: NDArray[np.float32],
     counts: csr_matrix,
@@ -130,6 +142,7 @@ def teaching(
         weights=weights_of(lessons, known),
         unbiased=unbiased,
         seen=seen,
+        weak=weak_pairs(past, names, settling=settling),
     )
     memory = memory_of(past, lessons, names, known=known, vectors=vectors, exclusive=exclusive)
     return history, lessons, memory

@@ -81,6 +81,7 @@ def _learn(
         past,
         names,
         known=known,
+        settling=settling,
         told=old.memory,
         vectors=matrix,
         counts=count_words_of(context, past.issues),
