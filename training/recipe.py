@@ -68,9 +68,9 @@ class Recipe:
     """Length of the head's first weights, which point in the zero-shot direction."""
     averaging: float = 0.9
     """Decay per step of the averaged weights that are used in the end; 0: the last weights."""
-    held_back: float = 0.2
-    """Share of each repository's labelled issues, the newest, that `training.fit` keeps from the encoder. Where
-    it is served they choose weights and cuts with all newer ones; those that it learned from choose none."""
+    held_back: int = 500
+    """So many of each repository's labelled issues, the newest and at most half, `training.fit` keeps from the
+    encoder. Where it is served they choose weights and cuts with all newer ones; what it learned from, none."""
     held_out_parts: int = 2
     """So many encoders more are trained, each without another part of the issues, to learn on issues
     that were not trained on how much each side counts and where to cut. 0: none, fixed weights."""

@@ -43,7 +43,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "smoothing": (0, 0.9),
     "head_scale": (0, 1e6),
     "averaging": (0, 0.999999),
-    "held_back": (0, 0.9),
+    "held_back": (0, 10**6),
     "held_out_parts": (0, 100),
     "lora_rank": (0, 4096),
     "lora_scale": (0, 1e6),
@@ -51,6 +51,9 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "adapt_learning_rate": (0, 1e30),
     "adapt_mask": (0.01, 0.9),
 }
+
+COUNTED: Mapping[str, str] = {"held_back": "how many issues, no longer which share of them"}
+"""What recipes of before may still give as a share."""
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -112,9 +115,11 @@ def _one_of(value: Any, known: tuple[Any, ...], *, where: str) -> Any:
 
 def _number(value: Any, kind: type, *, where: str) -> Any:
     whole = isinstance(value, int) and not isinstance(value, bool)
+    key = where.rpartition(" ")[2]
     if not (whole or (kind is float and isinstance(value, float))):
-        raise UserError(f"{where} must be {'a whole number' if kind is int else 'a number'}.")
-    least, most = BOUNDS[where.rpartition(" ")[2]]
+        why = f": {COUNTED[key]}" if key in COUNTED else ""
+        raise UserError(f"{where} must be {'a whole number' if kind is int else 'a number'}{why}.")
+    least, most = BOUNDS[key]
     if not least <= value <= most:
         raise UserError(f"{where} must lie between {least:g} and {most:g}, not {value!r}.")
     return kind(value)

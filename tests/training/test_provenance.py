@@ -68,26 +68,42 @@ def test_an_encoder_that_has_seen_the_evaluation_part_is_refused(
 
 def test_the_newest_issues_are_held_back_and_told_apart(snapshot: Snapshot, tmp_path: Path) -> None:
     tuned = make_tiny_encoder(tmp_path / "tuned")
-    assert fit(tmp_path, snapshot, tuned, held_back=0.2) == command.DONE
+    assert fit(tmp_path, snapshot, tuned, held_back=12) == command.DONE
     issues = snapshot.repositories[0].take("train", "unlabelled").issues
-    newest = issues[len(issues) - len(issues) // 5 - 1].created_at
+    newest = issues[len(issues) - 12 - 1].created_at
     found = read_provenance(tmp_path / "out" / "encoder")
     assert found.seen == {"a/one": newest}
     done = json.loads((tmp_path / "out" / "done.json").read_text())
-    assert done["labelled"] == len(issues) - len(issues) // 5
+    assert done["labelled"] == len(issues) - 12
 
-    data = hold_back(snapshot, 0.2).repositories[0]
+    data = hold_back(snapshot, 12).repositories[0]
     judging = snapshot.repositories[0].take("evaluate").issues
     assert data.take("evaluate").issues == judging
     times = np.array([i.created_at.timestamp() for i in issues if i.created_at])
     seen = found.rows("a/one", times)
     assert seen is not None
-    assert (~seen).sum() == len(issues) // 5
+    assert (~seen).sum() == 12
+
+
+@pytest.mark.parametrize("most", [0, 1, 30, 31, 32, 500])
+def test_so_many_are_held_back_and_at_most_half(snapshot: Snapshot, most: int) -> None:
+    issues = snapshot.repositories[0].take("train").issues
+    assert len(issues) == 63
+    kept = hold_back(snapshot, most).repositories[0].take("train").issues
+    assert kept == issues[: 63 - min(most, 31)]
+
+
+def test_a_large_repository_holds_back_no_more_than_a_small_one(tmp_path: Path) -> None:
+    rows = [*dated_rows(400), *dated_rows(60, repo="b/two")]
+    snapshot = cut_rows(tmp_path, rows, least=10)
+    pairs = zip(snapshot.repositories, hold_back(snapshot, 20).repositories, strict=True)
+    counts = [(len(a.take("train").issues), len(b.take("train").issues)) for a, b in pairs]
+    assert counts == [(280, 260), (42, 22)]
 
 
 def test_text_newer_than_what_is_held_back_is_not_read(tmp_path: Path) -> None:
     snapshot = cut_rows(tmp_path, dated_rows(90, unlabelled=0.4), least=10)
-    data = hold_back(snapshot, 0.5).repositories[0]
+    data = hold_back(snapshot, 500).repositories[0]
     told = [issue.created_at for issue in data.take("train").issues if issue.created_at]
     pool = [issue.created_at for issue in data.take("unlabelled").issues if issue.created_at]
     whole = [issue.created_at for issue in snapshot.repositories[0].take("train").issues]
@@ -97,7 +113,7 @@ def test_text_newer_than_what_is_held_back_is_not_read(tmp_path: Path) -> None:
 def test_nothing_is_held_back_where_nobody_could_tell_it_later(tmp_path: Path) -> None:
     rows = [{**row, "created_at": None} for row in dated_rows(90)]
     snapshot = cut_rows(tmp_path, rows, least=10)
-    assert hold_back(snapshot, 0.2).repositories[0].issues == snapshot.repositories[0].issues
+    assert hold_back(snapshot, 20).repositories[0].issues == snapshot.repositories[0].issues
 
 
 def test_what_was_seen_adds_up(snapshot: Snapshot) -> None:
@@ -146,6 +162,8 @@ def test_a_challenger_that_could_promise_nothing_is_not_fitted(tmp_path: Path) -
     """By sizes alone, before anything is spent: it would apply nothing, and surely not win."""
     snapshot = cut_rows(tmp_path, dated_rows(400))
     terms = Terms(least_issues=50, least_positives=50)
-    assert too_little(snapshot, terms, held_back=0.2) == ""
+    assert too_little(snapshot, terms, held_back=50) == ""
+    assert "more than 49 labelled ones" in too_little(snapshot, terms, held_back=49)
     assert "more than 0 labelled ones" in too_little(snapshot, terms, held_back=0)
-    assert "more than 28 labelled ones" in too_little(snapshot, terms, held_back=0.1)
+    tenfold = replace(terms, least_unseen=500)
+    assert "more than 140 labelled ones" in too_little(snapshot, tenfold, held_back=500), "half"

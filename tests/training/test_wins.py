@@ -136,7 +136,7 @@ def test_what_is_better_comes_to_serve(
     )
     recipe = tiny_recipe(encoder=str(base), epochs=12, batch=32)
     outcome = retrain(
-        house, recipe=replace(recipe, held_back=0.4), reason="weekly", on_progress=silent
+        house, recipe=replace(recipe, held_back=60), reason="weekly", on_progress=silent
     )
     assert outcome.startswith("The challenger is promoted: with the cuts that keep the promise")
     with database.session() as session:

@@ -12,6 +12,12 @@ from bot.errors import UserError
 from training.judge.bootstrap import Difference
 from training.snapshot.manifest import Window
 
+MORE_UNSEEN = (
+    "A larger `held_back` in the recipe helps or, where half of a repository's labelled issues are fewer, "
+    "more of these."
+)
+"""What a fit keeps from the encoder is bounded by both."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -44,7 +50,7 @@ class Terms:
         return (
             "cuts are proved on issues that an encoder did not learn from, and before the evaluation part no "
             f"repository has more than {unseen} labelled ones of these for the challenger, {self.least_unseen} are "
-            "asked for: it would apply nothing. More labelled issues help, and so does `held_back` in the recipe."
+            f"asked for: it would apply nothing. {MORE_UNSEEN}"
         )
 
 

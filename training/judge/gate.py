@@ -13,7 +13,7 @@ from typing import Any
 
 from scipy.special import bdtr
 
-from training.judge.case import Case, PastRun, Served, Terms, past_run
+from training.judge.case import MORE_UNSEEN, Case, PastRun, Served, Terms, past_run
 from training.snapshot.manifest import Window
 
 __all__ = ["Case", "PastRun", "Served", "Terms", "Verdict", "holm", "judge", "past_run", "record"]
@@ -107,7 +107,7 @@ def _not_to_be_tried(case: Case, past: Sequence[PastRun], terms: Terms) -> str:
     if not case.promised:
         return (
             "no label of the challenger has a cut that is proved on issues which its encoder did not learn from, "
-            "so it would apply nothing. More labelled issues help, and so does `held_back` in the recipe."
+            f"so it would apply nothing. {MORE_UNSEEN}"
         )
     return ""
 

@@ -12,16 +12,16 @@ import numpy as np
 from training.snapshot.read import RepositoryData, Snapshot
 
 
-def hold_back(snapshot: Snapshot, share: float) -> Snapshot:
-    """The snapshot for a fit: without the newest `share` of each repository's labelled training issues, and
-    without what was filed since the first of those. The evaluation part stays as it is."""
-    kept = tuple(_older(data, share) for data in snapshot.repositories)
+def hold_back(snapshot: Snapshot, most: int) -> Snapshot:
+    """The snapshot for a fit: without the newest `most` of each repository's labelled training issues, at most
+    half of them, and without what was filed since the first of those. The evaluation part stays as it is."""
+    kept = tuple(_older(data, most) for data in snapshot.repositories)
     return replace(snapshot, repositories=kept)
 
 
-def _older(data: RepositoryData, share: float) -> RepositoryData:
+def _older(data: RepositoryData, most: int) -> RepositoryData:
     told = [i for i, issue in enumerate(data.issues) if issue.part == "train"]
-    newest = told[len(told) - int(share * len(told)) :]
+    newest = told[len(told) - min(most, len(told) // 2) :]
     if not newest or data.facts.ordered_by != "time":
         return data
     rows = [i for i, x in enumerate(data.issues) if i < newest[0] or x.part == "evaluate"]
