@@ -233,9 +233,7 @@ def _barred(
 
 def _untaught(yes: int, no: int) -> str:
     if yes < MIN_POSITIVES:
-        return (
-            f"known by little more than its name: {yes} issues have it, {MIN_POSITIVES} are needed"
-        )
+        return f"known by little more than its name: {yes} of the {MIN_POSITIVES} issues needed have it"
     if no < MIN_NEGATIVES:
         return f"hardly ever withheld ({no} times, {MIN_NEGATIVES} are needed): it tells nothing"
     return ""
