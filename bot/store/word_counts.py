@@ -30,8 +30,7 @@ def read(session: Session, keys: Mapping[int, int]) -> dict[int, bytes]:
 
 def save(session: Session, keys: Mapping[int, int], counts: Mapping[int, bytes]) -> None:
     """Keep counts (issue id -> bytes) under these keys; those of an issue's other text go."""
-    ids = sorted(
-        counts
-    )  # in one order, so that two workers wait for each other rather than for ever
+    # In one order, so that two workers wait for each other rather than for ever.
+    ids = sorted(counts)
     values = (ids, [keys[id_] for id_ in ids], [counts[id_] for id_ in ids])
     raw_connection(session).execute(_SAVE, values)
