@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from bot.errors import UserError
 from tests.training.dated import START, cut_rows, dated_rows
 from tests.training.tiny import make_rows, write_rows
 from training.snapshot.cut import cut_files, seen_until
+from training.snapshot.manifest import snapshot_id
 from training.snapshot.parts import REPEATED
 from training.snapshot.read import Snapshot, read_snapshot
 
@@ -86,6 +88,18 @@ def test_a_used_window_is_not_used_again(tmp_path: Path) -> None:
     assert window is not None
     assert window.first is not None
     assert window.first > used["a/one"]
+
+
+def test_what_an_earlier_text_version_has_seen_stays_seen(tmp_path: Path) -> None:
+    """Else no run could begin after an upgrade that reads issues in another way."""
+    first = cut_rows(tmp_path, dated_rows(100))
+    used = seen_until([first.directory])
+    path = first.directory / "manifest.json"
+    told = json.loads(path.read_text())
+    facts = first.manifest.repositories
+    told |= {"text_version": 0, "id": snapshot_id(told["files"], 0, facts)}
+    path.write_text(json.dumps(told))
+    assert seen_until([first.directory]) == used
 
 
 def test_without_times_numbers_or_the_file_give_the_order(tmp_path: Path) -> None:

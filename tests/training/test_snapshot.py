@@ -92,6 +92,7 @@ def test_other_columns_are_refused(copied: Path) -> None:
 
 def test_an_unknown_text_version_is_refused(copied: Path) -> None:
     edit(copied, lambda found: found.update(text_version=99))
+    rehash(copied, "pairs.parquet", file_sha256(copied / "pairs.parquet"))
     message = refusal(copied)
     assert "issue texts of version 99" in message
     assert "cut the snapshot again" in message

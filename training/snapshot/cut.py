@@ -32,7 +32,7 @@ from bot.store import (
 )
 from bot.store.tables import Repository
 from training.snapshot.gathered import Answered, Gathered, GatheredIssue, gather_files
-from training.snapshot.manifest import Manifest, RepositoryFacts, read_manifest, snapshot_id
+from training.snapshot.manifest import Manifest, RepositoryFacts, read_any_text, snapshot_id
 from training.snapshot.parts import LEAST, SHARE
 from training.snapshot.placed import Rows, facts_of, place, tables_of
 from training.snapshot.read import (
@@ -183,7 +183,7 @@ def seen_until(directories: Sequence[Path]) -> dict[str, datetime]:
     encoder that came of them was trained on it."""
     seen: dict[str, datetime] = {}
     for directory in directories:
-        for facts in read_manifest(directory).repositories:
+        for facts in read_any_text(directory).repositories:
             if facts.newest is not None:
                 seen[facts.name] = max(facts.newest, seen.get(facts.name, facts.newest))
     return seen

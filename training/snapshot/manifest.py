@@ -75,6 +75,17 @@ class Manifest:
 
 def read_manifest(directory: Path) -> Manifest:
     """The manifest alone, the files not looked at; UserError as `read_snapshot`."""
+    manifest = read_any_text(directory)
+    if manifest.text_version != TEXT_VERSION:
+        raise UserError(
+            f"{directory} holds issue texts of version {manifest.text_version}, this is version "
+            f"{TEXT_VERSION}: {ADVICE.partition(',')[0]}"
+        )
+    return manifest
+
+
+def read_any_text(directory: Path) -> Manifest:
+    """The same, of whatever text version: what was seen in other words was seen."""
     path = directory / MANIFEST
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -90,11 +101,6 @@ def read_manifest(directory: Path) -> Manifest:
         manifest = _manifest(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} lacks or does not know a key ({error}); {ADVICE}") from None
-    if manifest.text_version != TEXT_VERSION:
-        raise UserError(
-            f"{directory} holds issue texts of version {manifest.text_version}, this is version "
-            f"{TEXT_VERSION}: {ADVICE.partition(',')[0]}"
-        )
     if manifest.id != snapshot_id(manifest.files, manifest.text_version, manifest.repositories):
         raise UserError(f"{path} was changed: its id does not follow from its contents; {ADVICE}")
     return manifest
