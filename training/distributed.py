@@ -44,6 +44,13 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def draw_apart(seed: int) -> None:
+    """From here on each rank draws numbers of its own, for dropout. First weights are made before: they must
+    be alike on all ranks, for only rank 0's are kept."""
+    if rank():
+        torch.manual_seed(seed + 7919 * rank())
+
+
 def share(rows: Ints) -> Ints:
     """This rank's rows of a batch: equally many on each, the last one repeated to make it so."""
     ranks = world_size()

@@ -50,9 +50,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = make_tiny_encoder(root / "base")
     rows = make_rows(36, repos=("a/one", "b/two"))
     make_snapshot(root / "snapshot", rows, unlabelled=make_rows(9, seed=5))
-    recipe = tiny_recipe(
-        encoder=str(base), epochs=1, min_steps=1, adapt="mlm", terms={"probe": {}}, batch=12
-    )
+    some = {"adapt": "mlm", "lora_rank": 2, "terms": {"probe": {}}, "batch": 12}
+    recipe = tiny_recipe(encoder=str(base), epochs=1, min_steps=1, **some)
     (root / "recipe.json").write_text(recipe_text(recipe))
     torchrun(root, "calm")
     return root

@@ -116,10 +116,11 @@ def fit_network(
 ) -> Network:
     """The network tuned on labels alone, in evaluation mode. The same arguments give the same weights,
     bit by bit, on the same machine and number of ranks."""
-    torch.manual_seed(seed + 7919 * distributed.rank())
+    torch.manual_seed(seed)
     tokenizer = open_tokenizer(base)
     tokens = tokenise(tokenizer, texts_of(task), max_tokens=recipe.max_tokens)
     network = start_network(task, recipe, device=device, base=base, tokenizer=tokenizer)
+    distributed.draw_apart(seed)
     plan = labelled_plan([len(row) for row in tokens], recipe, seed=seed, repo=task.repo)
     learner = labelled_learner(network, recipe, factors={})
     phase = LabelledPhase(task, tokens, recipe, device, network, plan)

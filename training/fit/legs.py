@@ -98,21 +98,24 @@ def _train_leg(
 
 def _adapt_leg(setting: Setting) -> tuple[Learner, MaskedWords | TitleBody]:
     recipe = setting.recipe
-    torch.manual_seed(recipe.seed + 7919 * distributed.rank() + ADAPT_SEED)
+    torch.manual_seed(recipe.seed + ADAPT_SEED)
     encoder = open_encoder(setting.base).to(setting.device.kind)
     prepare_encoder(encoder, recipe, device=setting.device)
-    return adaptation(
+    learner, phase = adaptation(
         encoder,
         setting.lesson.texts,
         recipe,
         tokenizer=setting.tokenizer,
         device=setting.device,
     )
+    distributed.draw_apart(recipe.seed + ADAPT_SEED)
+    return learner, phase
 
 
 def _student(setting: Setting, start: Weights | None, *, number: int) -> Network:
-    torch.manual_seed(setting.recipe.seed + 7919 * distributed.rank() + ROUND_SEED * number)
-    return start_network(
+    seed = setting.recipe.seed + ROUND_SEED * number
+    torch.manual_seed(seed)
+    network = start_network(
         setting.lesson.task,
         setting.recipe,
         device=setting.device,
@@ -121,6 +124,8 @@ def _student(setting: Setting, start: Weights | None, *, number: int) -> Network
         label_texts=setting.lesson.label_texts,
         weights=start,
     )
+    distributed.draw_apart(seed)
+    return network
 
 
 def _fit_leg(
