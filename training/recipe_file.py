@@ -52,9 +52,6 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "adapt_mask": (0.01, 0.9),
 }
 
-COUNTED: Mapping[str, str] = {"held_back": "how many issues, no longer which share of them"}
-"""What recipes of before may still give as a share."""
-
 
 def read_recipe(path: Path) -> Recipe:
     """UserError if there is no such file, or it is not a recipe."""
@@ -115,11 +112,9 @@ def _one_of(value: Any, known: tuple[Any, ...], *, where: str) -> Any:
 
 def _number(value: Any, kind: type, *, where: str) -> Any:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    key = where.rpartition(" ")[2]
     if not (whole or (kind is float and isinstance(value, float))):
-        why = f": {COUNTED[key]}" if key in COUNTED else ""
-        raise UserError(f"{where} must be {'a whole number' if kind is int else 'a number'}{why}.")
-    least, most = BOUNDS[key]
+        raise UserError(f"{where} must be {'a whole number' if kind is int else 'a number'}.")
+    least, most = BOUNDS[where.rpartition(" ")[2]]
     if not least <= value <= most:
         raise UserError(f"{where} must lie between {least:g} and {most:g}, not {value!r}.")
     return kind(value)
