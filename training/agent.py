@@ -37,6 +37,17 @@ class Lost(LabelwrightError):
     """The run is somebody else's now."""
 
 
+class NotTaken(LabelwrightError):
+    """The server does not take the fit; what was fitted is kept until it does."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        told = f"{answer.status_code}: {_detail(answer)}"
+        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+            told += "; what stands before the receiver has to let large files through under /runs"
+        super().__init__(f"the server did not take the fit, {told}")
+        self.final = answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+
+
 @dataclass(frozen=True, slots=True)
 class Leased:
     """A run that is ours until we fall silent."""
@@ -130,7 +141,9 @@ class Server:
 
     def _good(self, answer: httpx.Response) -> httpx.Response:
         if answer.status_code == 409:
-            raise Lost(answer.json()["detail"])
+            raise Lost(_detail(answer))
+        if answer.status_code in (413, 422, 507):
+            raise NotTaken(answer)
         return answer.raise_for_status()
 
 
@@ -165,12 +178,16 @@ def work_once(server: Server, launcher: Launcher, directory: Path) -> bool:
         server.fetch(leased, work.directory, beat=heart)
         launcher.fit(work, on_progress=heart)
         server.bring(leased, work.out, beat=heart)
+    except NotTaken as error:
+        server.broke(leased, str(error), final=error.final)
+        log.error("run %d: %s; %s is kept", leased.run, error, work.out)
+        return True
     except (FitFailed, UserError, OSError) as error:  # a full disk, say
         server.broke(leased, str(error), final=isinstance(error, (FitRefused, UserError)))
         log.error("run %d: %s", leased.run, error)
     else:
         log.info("run %d: fitted and brought back", leased.run)
-    shutil.rmtree(work.directory)
+    shutil.rmtree(work.directory, ignore_errors=True)
     return True
 
 
@@ -191,6 +208,14 @@ def work_on(server: Server, launcher: Launcher, directory: Path, *, idle: float 
 
 def _held(leased: Leased) -> dict[str, str]:
     return {"x-lease": leased.lease}
+
+
+def _detail(answer: httpx.Response) -> str:
+    """The receiver's own words, if it is that which answers and no proxy."""
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, TypeError, KeyError):
+        return answer.reason_phrase
 
 
 def _parts(path: Path, alive: Callable[[], None]) -> Iterator[bytes]:

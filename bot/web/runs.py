@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -29,8 +29,8 @@ RECIPE = "recipe.json"
 FIT = "fit"
 DONE = "done.json"
 """The last file that a fit writes."""
-MAX_FILE = 8 * 1024**3
-"""Bytes of one file that a box may bring."""
+MAX_FIT = 8 * 1024**3
+"""Bytes that a box may bring: they lie where webhooks are stored, perhaps."""
 
 
 LeaseHeader = Annotated[str, Header(alias="x-lease")]
@@ -98,8 +98,10 @@ def runs_router(database: Database, *, tokens: Sequence[str]) -> APIRouter:
     @router.put("/{run_id}/fit/{name:path}")
     async def bring(run_id: int, name: str, request: Request, lease: LeaseHeader) -> dict[str, str]:
         directory = await run_in_threadpool(_directory, database, run_id, lease)
-        target = _inside(_arriving(directory, lease), name)
-        return {"sha256": await _receive(request, target)}
+        arriving = _arriving(directory, lease)
+        target = _inside(arriving, name)
+        room = MAX_FIT - await run_in_threadpool(_size, arriving, target)
+        return {"sha256": await _receive(request, target, room=room)}
 
     @router.post("/{run_id}/done")
     def done(run_id: int, whole: Whole, lease: LeaseHeader) -> dict[str, str]:
@@ -183,7 +185,12 @@ def _inside(directory: Path, name: str) -> Path:
     return directory.joinpath(*parts)
 
 
-async def _receive(request: Request, target: Path) -> str:
+def _size(directory: Path, but: Path) -> int:
+    """Bytes of all its files but one, which is brought again."""
+    return sum(x.stat().st_size for x in directory.rglob("*") if x.is_file() and x != but)
+
+
+async def _receive(request: Request, target: Path, *, room: int) -> str:
     """The body, streamed to `target`; its sha256."""
     digest, size = hashlib.sha256(), 0
     try:
@@ -191,12 +198,15 @@ async def _receive(request: Request, target: Path) -> str:
         with target.open("wb") as stream:
             async for chunk in request.stream():
                 size += len(chunk)
-                if size > MAX_FILE:
-                    raise HTTPException(413, f"a file of a fit holds at most {MAX_FILE} bytes")
+                if size > room:
+                    raise HTTPException(413, f"a fit holds at most {MAX_FIT} bytes")
                 digest.update(chunk)
                 await run_in_threadpool(stream.write, chunk)  # a disk must not hold up webhooks
-    except OSError as error:
-        target.unlink(missing_ok=True)
+    except (OSError, HTTPException) as error:
+        with suppress(OSError):
+            target.unlink()
+        if isinstance(error, HTTPException):
+            raise
         raise HTTPException(507, f"{target.name} cannot be kept: {error.strerror}") from None
     return digest.hexdigest()
 

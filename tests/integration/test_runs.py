@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import event, select
+from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
-from bot.errors import UserError
 from bot.store import runs
 from bot.store.engine import Database
 from bot.store.tables import Run
@@ -164,6 +163,26 @@ def test_a_full_disk_is_told_and_keeps_nothing(
     assert put.status_code == 507
     assert "No space left" in put.json()["detail"]
     assert not [path for path in directory.rglob("w") if path.is_file()]
+
+
+def test_a_fit_holds_so_many_bytes_and_no_more(
+    client: TestClient, run: int, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All its files together: a box must not fill the disk that webhooks are stored on."""
+    monkeypatch.setattr(web_runs, "MAX_FIT", 10)
+    leased = lease(client)
+
+    def put(name: str, content: bytes) -> int:
+        url = f"/runs/{run}/fit/{name}"
+        return client.put(url, content=content, headers=held(leased)).status_code
+
+    assert [put("a", b"123456"), put("b", b"12345"), put("a", b"1234567890")] == [200, 413, 200]
+    assert not list(directory.rglob("b"))
+
+
+def test_a_name_that_no_disk_takes_is_told(client: TestClient, run: int) -> None:
+    put = client.put(f"/runs/{run}/fit/{'n' * 300}", content=b"x", headers=held(lease(client)))
+    assert (put.status_code, "File name too long" in put.json()["detail"]) == (507, True)
 
 
 def _all_but_writing(full: Callable[..., Any]) -> Callable[..., Any]:
@@ -336,64 +355,3 @@ def test_files_of_a_run_are_only_for_its_box(client: TestClient, run: int) -> No
     wrong = {"x-lease": "guess"}
     assert client.get(f"/runs/{run}/files/recipe.json", headers=wrong).status_code == 409
     assert client.get(f"/runs/{run}/files/recipe.json").status_code == 422
-
-
-def test_an_unknown_run_is_named(database: Database) -> None:
-    with database.session() as session, pytest.raises(UserError, match="no run 77"):
-        runs.get(session, 77)
-
-
-def test_runs_that_came_to_the_gate_are_counted(database: Database, directory: Path) -> None:
-    """A try stays on record, whatever came after it, and another look at it changes nothing."""
-    tried: dict[str, Any] = {"tried": True, "alpha": 0.01}
-    with database.session() as session:
-        ids = [
-            runs.create(session, reason="r", launcher="local", directory=directory, snapshot="s")
-            for _ in range(4)
-        ]
-        runs.note_verdict(session, ids[0], tried)
-        runs.finish(session, ids[0], "kept", "no gain")
-        runs.finish(session, ids[1], "failed", "NaN")
-        runs.note_verdict(session, ids[2], {"tried": False})
-        runs.note_verdict(session, ids[2], tried)
-        runs.note_verdict(session, ids[2], {"tried": False})
-        runs.finish(session, ids[2], "failed", "another takes over\x00")
-    with database.session() as session:
-        assert [row.id for row in runs.finished(session)] == [ids[0], ids[2]]
-        assert [row.report for row in runs.finished(session)] == [tried, tried]
-        assert [row.id for row in runs.newest(session, limit=2)] == ids[:1:-1]
-        assert runs.unfinished(session, launcher="local") == [ids[3]]
-        assert runs.unfinished(session, launcher="agent") == []
-
-
-def test_a_run_ends_once(database: Database, run: int, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO), database.session() as session:
-        runs.finish(session, run, "promoted", "better")
-        runs.finish(session, run, "failed", "too late")
-    assert status(database, run) == ("promoted", "better")
-    assert "too late" not in caplog.text
-
-
-def test_one_process_at_a_time_brings_a_run_on(database: Database, run: int) -> None:
-    with runs.driving(database, run) as mine, runs.driving(database, run) as theirs:
-        assert (mine, theirs) == (True, False)
-        with runs.driving(database, run + 1) as another:
-            assert another
-    with runs.driving(database, run) as again:
-        assert again
-
-
-def test_who_ends_lets_go_before_the_connection_closes(database: Database, run: int) -> None:
-    """A server notices a closed connection late: the next process would take the run for driven."""
-    free: list[bool] = []
-
-    def closing(*_: object) -> None:
-        if not free:
-            free.append(False)  # what asks is closed too
-            with runs.driving(database, run) as mine:
-                free[0] = mine
-
-    event.listen(database.engine, "close_detached", closing)
-    with runs.driving(database, run):
-        pass
-    assert free == [True]

@@ -181,6 +181,34 @@ def test_a_full_disk_on_the_box_is_told(
     assert list((tmp_path / "box").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("answer", "ending", "told"),
+    [
+        (httpx.Response(507, json={"detail": "w cannot be kept"}), "waiting", "507: w cannot be"),
+        (httpx.Response(413, text="<html>"), "failed", "413: Request Entity Too Large"),
+    ],
+)
+def test_what_the_server_does_not_take_is_told_and_kept(
+    server: Server,
+    database: Database,
+    run: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: httpx.Response,
+    ending: str,
+    told: str,
+) -> None:
+    """It took hours on a GPU, and what stands in its way is on the other side."""
+    with monkeypatch.context() as full:
+        answer.request = httpx.Request("PUT", "https://labels.example.org")
+        full.setattr(server._http, "put", lambda *_, **__: answer)
+        assert work_once(server, Writes(), tmp_path / "box")
+    with database.session() as session:
+        row = runs.get(session, run)
+        assert (row.status, told in row.outcome) == (ending, True), row.outcome
+    assert Work(tmp_path / "box" / f"run-{run}").whole()
+
+
 def test_long_transfers_keep_the_lease(
     server: Server, run: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,3 +335,14 @@ def test_the_token_never_crosses_a_network_in_clear(tmp_path: Path) -> None:
     answer = CliRunner().invoke(app, words)
     assert answer.exit_code == 2
     assert "use https" in answer.output
+
+
+def test_a_box_without_a_place_takes_no_run(
+    url: str, database: Database, run: int, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    words = ["agent", "--server", url, "--token-file", str(token), "--directory", str(token)]
+    answer = CliRunner().invoke(app, [*words, "--once"])
+    assert (answer.exit_code, "no run can be kept there" in answer.output) == (2, True)
+    assert status(database, run) == "waiting"

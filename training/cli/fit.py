@@ -64,6 +64,10 @@ def agent(
             token = token_file.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise UserError(f"{token_file}: cannot be read ({error.strerror}).") from None
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{directory}: no run can be kept there ({error.strerror}).") from None
         if not server.startswith("https://") and not _loopback(server):
             raise UserError(f"{server}: the token would cross the network in clear; use https://.")
         client = Server(server, token)
