@@ -29,6 +29,9 @@ RECIPE = "recipe.json"
 FIT = "fit"
 DONE = "done.json"
 """The last file that a fit writes."""
+ONE_DIRECTORY = (
+    "it and `labelwright-train schedule` need the same LABELWRIGHT_DATA_DIR, with the same disk behind it"
+)
 MAX_FIT = 8 * 1024**3
 """Bytes that a box may bring: they lie where webhooks are stored, perhaps."""
 
@@ -76,11 +79,12 @@ def runs_router(database: Database, *, tokens: Sequence[str]) -> APIRouter:
                 _sweep(found.directory)
                 files = _listing(found.directory)
             except OSError as error:  # or it would hold up all that wait behind it
+                told = f"its files are not where the receiver looks ({error}): {ONE_DIRECTORY}"
                 with database.session() as session:
-                    runs.finish(session, found.run_id, "failed", f"its files are gone: {error}")
+                    runs.finish(session, found.run_id, "failed", told)
                 continue
-            told = {"run": found.run_id, "lease": found.token, "attempt": found.attempt}
-            return JSONResponse({**told, "files": files})
+            lent = {"run": found.run_id, "lease": found.token, "attempt": found.attempt}
+            return JSONResponse({**lent, "files": files})
 
     @router.get("/{run_id}/files/{name:path}")
     def fetch(run_id: int, name: str, lease: LeaseHeader) -> FileResponse:

@@ -147,6 +147,7 @@ def test_a_run_without_files_is_given_up_and_holds_up_no_other(
     assert lease(client)["run"] == other
     assert status(database, run)[0] == "failed"
     assert "deleted" in status(database, run)[1]
+    assert "the same LABELWRIGHT_DATA_DIR" in status(database, run)[1]
 
 
 def test_a_full_disk_is_told_and_keeps_nothing(

@@ -57,6 +57,18 @@ def test_compose_builds_our_image_and_publishes_on_loopback_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in web["ports"])
 
 
+def test_what_is_promoted_is_seen_by_all_and_outlives_a_restart() -> None:
+    """Bundles and runs lie in the data directory: the receiver lends runs from it, workers open bundles."""
+    loaded = compose()
+    services = [one for name, one in loaded["services"].items() if name != "database"]
+    kept = {volume for one in services for volume in one["volumes"]}
+    assert kept == {"data:/var/lib/labelwright"}
+    assert "data" in loaded["volumes"]
+    image = (DEPLOY / "Dockerfile").read_text()
+    assert "LABELWRIGHT_DATA_DIR=/var/lib/labelwright" in image
+    assert not any("/var/lib" in path for one in services for path in one["tmpfs"])
+
+
 def test_the_image_copies_what_exists_and_ends_as_a_common_user() -> None:
     lines = (DEPLOY / "Dockerfile").read_text().splitlines()
     copied = [line.split()[1:-1] for line in lines if re.match(r"COPY (?!--from)", line)]
