@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bot.classify.weights import find_base_weights
+from bot.classify.weights import OFFSET_FAMILIES, find_base_weights
 from bot.errors import UserError
 from training.task import Floats
 
@@ -27,6 +27,15 @@ class Encoder(nn.Module):  # type: ignore[misc]
     @property
     def dim(self) -> int:
         return int(self.backbone.config.hidden_size)
+
+    @property
+    def reach(self) -> int | None:
+        """Tokens of a text that it has positions for; None where nothing bounds them."""
+        config = self.backbone.config
+        positions = getattr(config, "max_position_embeddings", None)
+        if positions is None or config.model_type not in OFFSET_FAMILIES:
+            return positions
+        return int(positions) - int(config.pad_token_id) - 1
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         hidden = self.backbone(input_ids=ids, attention_mask=mask).last_hidden_state.float()

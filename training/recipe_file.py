@@ -6,6 +6,7 @@ Refuses keys it does not know, naming the nearest, and values that make no sense
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -36,7 +37,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "frozen": (0, 1),
     "weight_decay": (0, 1),
     "warmup": (0, 1),
-    "clip": (0, 1e30),
+    "clip": (1e-6, 1e30),
     "contrast": (0, 1e6),
     "temperature": (1e-4, 100),
     "focus": (0, 20),
@@ -64,7 +65,9 @@ def read_recipe(path: Path) -> Recipe:
             near = get_close_matches(str(key), hints, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(hints)}."
             raise UserError(f"{path}: unknown key {key!r}.{hint}")
-        document[key] = _checked(value, hints[key], where=f"{path}: {key}")
+        document[key] = checked_value(
+            value, hints[key], where=f"{path}: {key}", bounds=BOUNDS.get(key)
+        )
     return Recipe(**{**asdict(RECIPES[BASE]), "name": path.stem, **document})
 
 
@@ -88,11 +91,14 @@ def _parse(path: Path) -> Any:
         raise UserError(f"{path}: not {path.suffix[1:].upper()} ({error}).") from None
 
 
-def _checked(value: Any, kind: Any, *, where: str) -> Any:
+def checked_value(
+    value: Any, kind: Any, *, where: str, bounds: tuple[float, float] | None = None
+) -> Any:
+    """The value as one of that type; UserError that begins with `where`."""
     if get_origin(kind) is Literal:
         return _one_of(value, get_args(kind), where=where)
     if kind in (int, float):
-        return _number(value, kind, where=where)
+        return _number(value, kind, where=where, bounds=bounds or (-math.inf, math.inf))
     if get_origin(kind) is Mapping:
         if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
             raise UserError(f"{where} must be a table of methods, each with a table of options.")
@@ -110,11 +116,11 @@ def _one_of(value: Any, known: tuple[Any, ...], *, where: str) -> Any:
     raise UserError(f"{where} must be one of {', '.join(known)}, not {value!r}.{hint}")
 
 
-def _number(value: Any, kind: type, *, where: str) -> Any:
+def _number(value: Any, kind: type, *, where: str, bounds: tuple[float, float]) -> Any:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not (whole or (kind is float and isinstance(value, float))):
         raise UserError(f"{where} must be {'a whole number' if kind is int else 'a number'}.")
-    least, most = BOUNDS[where.rpartition(" ")[2]]
+    least, most = bounds
     if not least <= value <= most:
         raise UserError(f"{where} must lie between {least:g} and {most:g}, not {value!r}.")
     return kind(value)

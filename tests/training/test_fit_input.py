@@ -87,6 +87,7 @@ def test_a_truncated_snapshot(
         ({"encoder": "/nowhere"}, "/nowhere: no such directory"),
         ({"terms": {"uda": {}}}, "has no issue without labels"),
         ({"terms": {"udaa": {}}}, "Did you mean 'uda'"),
+        ({"max_tokens": 65}, "reads at most 64 tokens"),
     ],
 )
 def test_a_recipe_that_cannot_be_run_on_it(

@@ -50,6 +50,7 @@ def test_what_is_saved_with_a_run_is_the_recipe(tmp_path: Path, name: str) -> No
         ("epochs = true", "epochs must be a whole number"),
         ("held_back = -1", "held_back must lie between 0 and"),
         ("epochs = 0", "epochs must lie between 1 and"),
+        ("clip = 0", "clip must lie between 1e-06 and"),
         ("learning_rate = nan", "learning_rate must lie between"),
         ('learning_rate = "fast"', "learning_rate must be a number"),
         ('checkpointing = "yes"', "checkpointing must be bool"),

@@ -42,6 +42,28 @@ def test_unknown_methods_and_options_are_named_with_the_nearest() -> None:
         make_terms({"still": {"temprature": 1}})
 
 
+@pytest.mark.parametrize(
+    ("terms", "told"),
+    [
+        ({"uda": {"temperature": "warm"}}, "uda.temperature must be a number"),
+        ({"uda": {"temperature": 0}}, "uda.temperature must lie between 0.01 and"),
+        ({"uda": {"annealing": "lin"}}, "annealing must be one of .* mean 'linear'"),
+        ({"uda": {"augment": "tf-idf"}}, "no augmentation 'tf-idf'. Did you mean 'tfidf'"),
+        ({"cap": {"augment": "none"}}, "no augmentation 'none'"),
+        ({"cap": {"looks": 0}}, "cap.looks must lie between 1 and"),
+        ({"cap": {"trusted": 1.5}}, "cap.trusted must lie between 0 and 1"),
+        ({"ust": {"rounds": 0}}, "ust.rounds must lie between 1 and"),
+        ({"ust": {"passes": 2.5}}, "ust.passes must be a whole number"),
+        ({"ust": {"weight": -1}}, "ust.weight must lie between 0 and"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_before_anything_is_trained(
+    terms: dict[str, dict[str, object]], told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
+        make_terms(terms)
+
+
 def test_the_twin_differs_in_its_methods_and_name_alone() -> None:
     recipe = tiny_recipe(terms={"still": {}})
     twin = recipe.twin()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bot.errors import UserError
 from training.batches import tokenise
 from training.device import Device
 from training.fit.inference import encode
@@ -44,7 +45,14 @@ def start_network(
 
 
 def prepare_encoder(encoder: Encoder, recipe: Recipe, *, device: Device) -> None:
-    """What changes how the encoder is trained, but not what it says at first."""
+    """What changes how the encoder is trained, but not what it says at first. UserError if the recipe wants
+    more of a text than the encoder can read."""
+    reach = encoder.reach
+    if reach is not None and recipe.max_tokens > reach:
+        raise UserError(
+            f"The encoder reads at most {reach} tokens of a text, the recipe {recipe.name!r} asks for "
+            f"{recipe.max_tokens}: lower max_tokens."
+        )
     if recipe.lora_rank:
         add_low_rank(encoder.backbone, rank=recipe.lora_rank, scale=recipe.lora_scale)
     if recipe.checkpointing:

@@ -48,6 +48,9 @@ class ClassAware(Term):
     """Share of the steps that were done at the last look."""
     _reading: Augment | None = field(default=None, init=False)
 
+    def __post_init__(self) -> None:
+        augmentation(self.augment, ())  # a name that does not exist is refused before anything is trained
+
     def begin_step(self, stage: Stage) -> None:
         clock = stage.clock
         if clock.step == 0:

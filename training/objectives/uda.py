@@ -38,6 +38,9 @@ class Consistency(Term):
     """How fast labelled pairs are released; `none`: all at once."""
     _reading: Augment | None = field(default=None, init=False)
 
+    def __post_init__(self) -> None:
+        augmentation(self.augment, ())  # a name that does not exist is refused before anything is trained
+
     def begin_round(self, stage: Stage) -> None:
         self._reading = augmentation(self.augment, stage.pool.texts)
 
