@@ -29,9 +29,7 @@ RECIPE = "recipe.json"
 FIT = "fit"
 DONE = "done.json"
 """The last file that a fit writes."""
-ONE_DIRECTORY = (
-    "it and `labelwright-train schedule` need the same LABELWRIGHT_DATA_DIR, with the same disk behind it"
-)
+ONE_DIRECTORY = "it and `labelwright-train schedule` need the same LABELWRIGHT_DATA_DIR, with the same disk behind it"
 MAX_FIT = 8 * 1024**3
 """Bytes that a box may bring: they lie where webhooks are stored, perhaps."""
 
