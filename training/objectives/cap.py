@@ -49,7 +49,8 @@ class ClassAware(Term):
     _reading: Augment | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        augmentation(self.augment, ())  # a name that does not exist is refused before anything is trained
+        # A name that does not exist is refused before anything is trained.
+        augmentation(self.augment, ())
 
     def begin_step(self, stage: Stage) -> None:
         clock = stage.clock

@@ -39,7 +39,8 @@ class Consistency(Term):
     _reading: Augment | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        augmentation(self.augment, ())  # a name that does not exist is refused before anything is trained
+        # A name that does not exist is refused before anything is trained.
+        augmentation(self.augment, ())
 
     def begin_round(self, stage: Stage) -> None:
         self._reading = augmentation(self.augment, stage.pool.texts)
