@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.maintainer import Habits, visit
-from bot.classify.counted import Filed, WordCache
+from bot.classify.sides import author_marks
+from bot.classify.words import count_words
 from bot.core.corrections import Act, Case, Correction, Did, derive
 from bot.core.evidence import KnownPairs, known_pairs
 from bot.core.families import infer_exclusive
@@ -65,9 +66,7 @@ class World:
         ]
         self.associations = [issue.association for issue in issues]
         self.vectors = encode([text.joined for text in texts])
-        self.counts = WordCache().counts(
-            [Filed(n, i.title, i.body, i.association) for n, i in enumerate(issues)]
-        )
+        self.counts = count_words(texts, extra=author_marks(self.associations))
         self.true_sets = [frozenset(issue.labels) for issue in issues]
         self.corrections: dict[int, tuple[Correction, ...]] = {}
         self.slips: set[tuple[int, str]] = set()

@@ -30,10 +30,10 @@ from rich.table import Table
 from benchmarks.head import Clock, Made, make_repository
 from benchmarks.refit_road import Effect, drive
 from benchmarks.refit_store import REPOSITORY, correct, database_seconds, filled
-from bot.classify.counted import Filed, WordCache
 from bot.classify.head import Head, fit_head, refit_labels
 from bot.classify.history import History
 from bot.classify.memory import Memory, Remembered
+from bot.classify.sides import counted
 from bot.classify.trial import Lesson, compare
 from bot.jobs.context import Context, key_of
 from bot.jobs.learning.learn import learn_repository
@@ -117,18 +117,13 @@ def _parts(options: argparse.Namespace) -> dict[str, Any]:
         issues=options.issues, labels=options.labels, words=options.words, seed=0
     )
     clock = Clock()
-    filed = [Filed(n, text.title, text.body, "NONE") for n, text in enumerate(made.history.texts)]
-    words = WordCache()
-    with clock.measure("words of all issues, cold"):
-        words.counts(filed)
-    head = fit_head(made.history, made.specs, label_vectors=made.label_vectors)
+    with clock.measure("words of all issues, counted"):
+        history = replace(made.history, counts=counted(made.history))
+    head = fit_head(history, made.specs, label_vectors=made.label_vectors)
     for _ in range(options.rounds):
-        with clock.measure("words of all issues, warm"):
-            counts = words.counts(filed)
-        counted = replace(made.history, counts=counts)
         for number in (1, 5):
-            _touched(clock, head, counted, labels=number)
-        _whole(clock, head, made, counted)
+            _touched(clock, head, history, labels=number)
+        _whole(clock, head, made, history)
     return {
         "wall_s": {name: statistics.median(found) for name, found in clock.wall.items()},
         "cpu_s": {name: statistics.median(found) for name, found in clock.cpu.items()},

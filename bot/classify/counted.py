@@ -80,14 +80,9 @@ class WordCache:
         self._held = 0
         self._lock = threading.Lock()
 
-    def counts(self, filed: Sequence[Filed]) -> csr_matrix:
-        """Counts [n, IDS], as `count_words` gives them."""
-        keys = {one.issue_id: hash(one[1:]) for one in filed}
-        return self.counts_of(keys, _AtHand({one.issue_id: one for one in filed}))
-
     def counts_of(self, keys: Mapping[int, int], source: Source) -> csr_matrix:
-        """The same of issues by their ids; `keys` tell one text and author from another, and only what
-        is not in memory is read, `AT_ONCE` at a time."""
+        """Counts [n, IDS], as `count_words` gives them, of the issues in `keys`: id -> what tells one text
+        and author from another. Only what is not in memory is read, `AT_ONCE` at a time."""
         with self._lock:
             known = {id_: self._rows.get(id_) for id_ in keys}
         rows = {id_: row for id_, row in known.items() if row is not None and row.key == keys[id_]}
@@ -112,22 +107,6 @@ class WordCache:
 
     def _drop(self, row: _Row | None) -> None:
         self._held -= row.weight if row else 0
-
-
-class _AtHand:
-    """Texts that the caller has; nothing is kept."""
-
-    def __init__(self, filed: Mapping[int, Filed]) -> None:
-        self._filed = filed
-
-    def texts(self, ids: Sequence[int]) -> list[Filed]:
-        return [self._filed[id_] for id_ in ids]
-
-    def kept(self, _keys: Mapping[int, int]) -> dict[int, bytes]:
-        return {}
-
-    def keep(self, _keys: Mapping[int, int], _counts: Mapping[int, bytes]) -> None:
-        return
 
 
 def _met(keys: Mapping[int, int], source: Source) -> dict[int, _Row]:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
 import jwt
 
 from bot.errors import GiveUp, UserError
@@ -34,9 +33,6 @@ from bot.github.tokens import AppJwt, InstallationGrant, InstallationToken
 from bot.github.writes import Writer, new_http
 
 log = logging.getLogger(__name__)
-
-TOKEN_PERMISSIONS = PERMISSIONS
-"""What a token may do, even where the installation granted more."""
 
 DELIVERY_WINDOW = timedelta(days=3)
 """How long GitHub keeps a delivery for redelivery (GHES: 7 days)."""
@@ -60,10 +56,7 @@ class FailedDelivery:
 
     guid: str
     id: int
-    event: str
-    action: str
     delivered_at: datetime
-    attempts: int
 
 
 class AppAuth:
@@ -75,13 +68,9 @@ class AppAuth:
         private_key: str,
         *,
         api_url: str,
-        token_permissions: Mapping[str, str] | None = None,
-        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.app_id = app_id
         self._api_url = api_url.rstrip("/")
-        self._permissions = dict(token_permissions or TOKEN_PERMISSIONS)
-        self._http = new_http(transport=transport)
+        self._http = new_http()
         backoff = Backoff()
         signer = _signer(app_id, private_key)
         self._reader = Reader(signer, api_url=api_url, backoff=backoff)
@@ -120,10 +109,6 @@ class AppAuth:
                 )
             return self._identity
 
-    def installation_token(self, installation_id: int) -> str:
-        """A token with at least ten minutes to live. `Ignore` where the App was uninstalled or suspended."""
-        return self._token_of(installation_id).token()
-
     def client(self, installation_id: int) -> InstallationClient:
         """The client of an installation, one for all threads."""
         source = self._token_of(installation_id)
@@ -156,9 +141,9 @@ class AppAuth:
         finally:
             reader.close()
 
-    def failed_deliveries(self, since: datetime | None = None) -> list[FailedDelivery]:
-        """Deliveries that no attempt brought through, oldest first; of the last three days by default."""
-        start = since or datetime.now(UTC) - DELIVERY_WINDOW
+    def failed_deliveries(self) -> list[FailedDelivery]:
+        """Deliveries of the last three days that no attempt brought through, oldest first."""
+        start = datetime.now(UTC) - DELIVERY_WINDOW
         failures = list(self._deliveries(start, status="failure"))
         if not failures:
             return []
@@ -196,13 +181,14 @@ class AppAuth:
             return self._tokens[installation_id]
 
     def _mint(self, installation_id: int) -> InstallationGrant:
-        answer = self._ask_token(installation_id, {"permissions": self._permissions})
+        # What a token may do, even where the installation granted more.
+        answer = self._ask_token(installation_id, {"permissions": PERMISSIONS})
         if answer is None:
             # Asking for more than was granted is refused whole; then take what there is.
             log.warning(
                 "installation %d did not grant all of %s; going on with what it granted",
                 installation_id,
-                ", ".join(f"{name}: {level}" for name, level in self._permissions.items()),
+                ", ".join(f"{name}: {level}" for name, level in PERMISSIONS.items()),
             )
             answer = self._ask_token(installation_id, None)
         if answer is None:
@@ -210,7 +196,6 @@ class AppAuth:
         return InstallationGrant(
             token=need(answer, "token", str),
             expires_at=need_time(answer, "expires_at"),
-            permissions=may(answer, "permissions", dict, {}),
         )
 
     def _ask_token(self, installation_id: int, document: Any) -> Any | None:
@@ -244,10 +229,7 @@ def _failed(guid: str, tries: list[Any]) -> FailedDelivery:
     return FailedDelivery(
         guid=guid,
         id=need(last, "id", int, of="delivery"),
-        event=may(last, "event", str, ""),
-        action=may(last, "action", str, ""),
         delivered_at=need_time(last, "delivered_at", of="delivery"),
-        attempts=len(tries),
     )
 
 

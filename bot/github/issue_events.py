@@ -65,7 +65,6 @@ def _comment(payload: Payload, given: Given) -> Event:
         comment_id=need(payload, "comment.id", int),
         at=need_time(payload, f"comment.{at}"),
         body=may(payload, "comment.body", str, ""),
-        author_association=may(payload, "comment.author_association", str, "NONE"),
     )
 
 

@@ -42,7 +42,6 @@ def app_manifest(
     webhook_url: str,
     *,
     redirect_url: str | None = None,
-    public: bool = False,
 ) -> dict[str, Any]:
     """The manifest to POST to GitHub's new-app page.
 
@@ -56,7 +55,7 @@ def app_manifest(
         "url": url,
         "description": DESCRIPTION,
         "hook_attributes": {"url": webhook_url, "active": True},
-        "public": public,
+        "public": False,
         "default_permissions": dict(PERMISSIONS),
         "default_events": list(EVENTS),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -112,7 +111,6 @@ class _OfComment(OfIssue):
     at: datetime
     """When it was written, or edited last."""
     body: str = field(repr=False)
-    author_association: str
 
 
 class CommentCreated(_OfComment):
@@ -129,11 +127,10 @@ class CommentEdited(_OfComment):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelDefinitionChanged(OfRepository):
-    """The repository's own label changed; `old_name` is set on a rename."""
+    """The repository's own label changed."""
 
     action: Literal["created", "edited", "deleted"]
     label: RepositoryLabel
-    old_name: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +138,6 @@ class RepositoryRenamed(OfRepository):
     """A new name or a new owner; the id stays."""
 
     old_full_name: str
-    transferred: bool
 
 
 class RepositoryDeleted(OfRepository):
@@ -158,17 +154,9 @@ class RepositoryVisibilityChanged(OfRepository):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryArchived(OfRepository):
-    """Read-only from now on, or no longer."""
-
-    archived: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Push(OfRepository):
     """Commits arrived. `touches_rules` is about the rules file, true also where the list was cut short."""
 
-    ref: str
     on_default_branch: bool
     touches_rules: bool
 
@@ -179,7 +167,6 @@ class InstallationCreated(Occurrence):
 
     account: str
     repositories: tuple[RepositoryRef, ...]
-    permissions: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,14 +182,6 @@ class InstallationSuspended(Occurrence):
 
     account: str
     suspended: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermissionsAccepted(Occurrence):
-    """The owner granted what a newer manifest asks for."""
-
-    account: str
-    permissions: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,12 +223,10 @@ Event = (
     | RepositoryRenamed
     | RepositoryDeleted
     | RepositoryVisibilityChanged
-    | RepositoryArchived
     | Push
     | InstallationCreated
     | InstallationDeleted
     | InstallationSuspended
-    | PermissionsAccepted
     | RepositoriesAdded
     | RepositoriesRemoved
     | Unhandled

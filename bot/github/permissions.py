@@ -14,9 +14,8 @@ MAY_TRIAGE = frozenset({"triage", "write", "maintain", "admin"})
 
 @dataclass(frozen=True, slots=True)
 class UserPermission:
-    """What a user may do in a repository. `role_name` may be one that the organisation made up."""
+    """What a user may do in a repository."""
 
-    role_name: str
     may_triage: bool
 
 
@@ -33,4 +32,4 @@ def read_permission(reader: Reader, full_name: str, login: str) -> UserPermissio
     )
     role = may(answer.body, "role_name", str, "none")
     granted = may(answer.body, "user.permissions.triage", bool, False)
-    return UserPermission(role_name=role, may_triage=granted or role in MAY_TRIAGE)
+    return UserPermission(may_triage=granted or role in MAY_TRIAGE)

@@ -6,9 +6,8 @@ each call borrows one from a pool.
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,14 +41,10 @@ class Reader:
         *,
         api_url: str,
         backoff: Backoff,
-        timeout: int = TIMEOUT,
-        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._source = source
         self._api_url = api_url.rstrip("/")
         self._backoff = backoff
-        self._timeout = timeout
-        self._pause = pause
         self._idle: deque[Requester] = deque()
 
     def close(self) -> None:
@@ -127,7 +122,7 @@ class Reader:
                 verb, path, doing=doing, params=params, headers=headers, document=document
             )
 
-        return answered(self._source, once, pause=self._pause)
+        return answered(self._source, once)
 
     def _followed(
         self,
@@ -189,7 +184,7 @@ class Reader:
         return Requester(
             auth=_Bearer(self._source),
             base_url=self._api_url,
-            timeout=self._timeout,
+            timeout=TIMEOUT,
             user_agent=USER_AGENT,
             per_page=Consts.DEFAULT_PER_PAGE,
             verify=True,

@@ -15,11 +15,9 @@ from bot.github.occurrences import (
     InstallationDeleted,
     InstallationSuspended,
     LabelDefinitionChanged,
-    PermissionsAccepted,
     Push,
     RepositoriesAdded,
     RepositoriesRemoved,
-    RepositoryArchived,
     RepositoryDeleted,
     RepositoryRenamed,
     RepositoryVisibilityChanged,
@@ -46,7 +44,6 @@ def _label_definition(payload: Payload, given: Given) -> Event:
         **in_repository(payload, given),
         action=payload["action"],
         label=label_from(dig(payload, "label")),
-        old_name=may(payload, "changes.name.from", str, "") or None,
     )
 
 
@@ -54,7 +51,7 @@ def _renamed(payload: Payload, given: Given) -> Event:
     shared = in_repository(payload, given)
     owner = shared["repository"].full_name.partition("/")[0]
     old_name = need(payload, "changes.repository.name.from", str)
-    return RepositoryRenamed(**shared, old_full_name=f"{owner}/{old_name}", transferred=False)
+    return RepositoryRenamed(**shared, old_full_name=f"{owner}/{old_name}")
 
 
 def _transferred(payload: Payload, given: Given) -> Event:
@@ -66,7 +63,7 @@ def _transferred(payload: Payload, given: Given) -> Event:
     )
     if not owner:
         raise GiveUp(f"GitHub's payload lacks the key {was}.user.login")
-    return RepositoryRenamed(**shared, old_full_name=f"{owner}/{name}", transferred=True)
+    return RepositoryRenamed(**shared, old_full_name=f"{owner}/{name}")
 
 
 def _visibility(payload: Payload, given: Given) -> Event:
@@ -74,17 +71,11 @@ def _visibility(payload: Payload, given: Given) -> Event:
     return RepositoryVisibilityChanged(**in_repository(payload, given), private=private)
 
 
-def _archived(payload: Payload, given: Given) -> Event:
-    archived = payload["action"] == "archived"
-    return RepositoryArchived(**in_repository(payload, given), archived=archived)
-
-
 def _push(payload: Payload, given: Given) -> Event:
     shared = in_repository(payload, given)
     ref = need(payload, "ref", str)
     return Push(
         **shared,
-        ref=ref,
         on_default_branch=ref == f"refs/heads/{shared['repository'].default_branch}",
         touches_rules=_touches_rules(payload),
     )
@@ -108,31 +99,19 @@ def _of_account(payload: Payload, given: Given) -> Given:
     return {**given, "installation_id": need(payload, "installation.id", int), "account": name}
 
 
-def _permissions(payload: Payload) -> dict[str, str]:
-    granted = may(payload, "installation.permissions", dict, {})
-    return {str(name): level for name, level in granted.items() if isinstance(level, str)}
-
-
 def _repositories(payload: Payload, key: str) -> tuple[RepositoryRef, ...]:
     rows = may(payload, key, list, [])
     return tuple(repository_from(row, of=f"{key}.{n}") for n, row in enumerate(rows))
 
 
 def _installed(payload: Payload, given: Given) -> Event:
-    return InstallationCreated(
-        **_of_account(payload, given),
-        repositories=_repositories(payload, "repositories"),
-        permissions=_permissions(payload),
-    )
+    found = _repositories(payload, "repositories")
+    return InstallationCreated(**_of_account(payload, given), repositories=found)
 
 
 def _suspended(payload: Payload, given: Given) -> Event:
     suspended = payload["action"] == "suspend"
     return InstallationSuspended(**_of_account(payload, given), suspended=suspended)
-
-
-def _accepted(payload: Payload, given: Given) -> Event:
-    return PermissionsAccepted(**_of_account(payload, given), permissions=_permissions(payload))
 
 
 def _added(payload: Payload, given: Given) -> Event:
@@ -154,14 +133,11 @@ PARSERS: dict[tuple[str, str], Parser] = {
     ("repository", "deleted"): lambda p, given: RepositoryDeleted(**in_repository(p, given)),
     ("repository", "privatized"): _visibility,
     ("repository", "publicized"): _visibility,
-    ("repository", "archived"): _archived,
-    ("repository", "unarchived"): _archived,
     ("push", "*"): _push,
     ("installation", "created"): _installed,
     ("installation", "deleted"): lambda p, given: InstallationDeleted(**_of_account(p, given)),
     ("installation", "suspend"): _suspended,
     ("installation", "unsuspend"): _suspended,
-    ("installation", "new_permissions_accepted"): _accepted,
     ("installation_repositories", "added"): _added,
     ("installation_repositories", "removed"): _removed,
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -78,11 +78,10 @@ class PersonalToken:
 
 @dataclass(frozen=True, slots=True)
 class InstallationGrant:
-    """A token with its life and what it may do."""
+    """A token and its life."""
 
     token: str = field(repr=False)
     expires_at: datetime
-    permissions: Mapping[str, str] = field(default_factory=dict)
 
 
 class InstallationToken:

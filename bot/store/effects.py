@@ -23,7 +23,6 @@ def plan(
     kind: Kind,
     label: str = "",
     decision_id: int | None = None,
-    detail: str = "",
 ) -> int:
     """Write down what is about to be done. The same effect of the same decision is one row.
 
@@ -31,11 +30,11 @@ def plan(
         The id of the effect, new or found.
     """
     statement = insert(Effect).values(
-        issue_id=issue_id, decision_id=decision_id, kind=kind, label=label, detail=detail
+        issue_id=issue_id, decision_id=decision_id, kind=kind, label=label
     )
     returned = session.execute(
         statement.on_conflict_do_update(
-            index_elements=["decision_id", "kind", "label"], set_={"detail": detail}
+            index_elements=["decision_id", "kind", "label"], set_={"label": label}
         ).returning(Effect.id)
     )
     return returned.scalar_one()

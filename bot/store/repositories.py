@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import func, select, update
@@ -81,7 +80,6 @@ def save_rules(
     text: str | None,
     etag: str | None,
     error: str | None,
-    checked_at: datetime | None = None,
 ) -> None:
     """Keep the rules file as read. `error` is what was wrong with it, for the status."""
     _set(
@@ -90,7 +88,7 @@ def save_rules(
         rules_text=text,
         rules_etag=etag,
         rules_error=error,
-        rules_checked_at=checked_at or func.now(),
+        rules_checked_at=func.now(),
     )
 
 

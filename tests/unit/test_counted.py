@@ -29,55 +29,50 @@ def same(left: object, right: object) -> bool:
     return (left != right).nnz == 0  # type: ignore[attr-defined]
 
 
-@pytest.fixture
-def counted_rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many texts were read, call by call."""
-    read: list[int] = []
-    count = counted._count
-
-    def noted(filed: list[Filed], keys: dict[int, int]) -> object:
-        read.append(len(filed))
-        return count(filed, keys)
-
-    monkeypatch.setattr(counted, "_count", noted)
-    return read
-
-
-def test_counts_are_those_of_the_texts(counted_rows: list[int]) -> None:
-    words = WordCache()
-    assert same(words.counts(FILED), fresh(FILED))
-    assert same(words.counts(FILED[::-1]), fresh(FILED[::-1]))
-    assert counted_rows == [3]
-
-
-def test_what_changed_is_counted_again(counted_rows: list[int]) -> None:
-    words = WordCache()
-    words.counts(FILED)
-    edited = [
-        FILED[0],
-        FILED[1]._replace(title="Docs are right"),
-        FILED[2]._replace(association="OWNER"),
-    ]
-    assert same(words.counts(edited), fresh(edited))
-    assert counted_rows == [3, 2]
-
-
 class Shelf:
     """Texts, and the counts of those that were met before; what was asked of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, filed: Sequence[Filed] = FILED) -> None:
+        self.filed = filed
         self.asked: list[list[int]] = []
         self.rows: dict[tuple[int, int], bytes] = {}
 
     def texts(self, ids: Sequence[int]) -> list[Filed]:
         self.asked.append(list(ids))
-        return [one for one in FILED if one.issue_id in ids]
+        return [one for one in self.filed if one.issue_id in ids]
 
     def kept(self, keys: Mapping[int, int]) -> dict[int, bytes]:
         return {one[0]: self.rows[one] for one in keys.items() if one in self.rows}
 
     def keep(self, keys: Mapping[int, int], counts: Mapping[int, bytes]) -> None:
         self.rows.update(((id_, keys[id_]), packed) for id_, packed in counts.items())
+
+
+def counts(words: WordCache, filed: Sequence[Filed], read: list[int]) -> object:
+    """Counts of these texts, none of them kept elsewhere; `read` gets how many had to be read."""
+    shelf = Shelf(filed)
+    found = words.counts_of({one.issue_id: hash(one) for one in filed}, shelf)
+    read += map(len, shelf.asked)
+    return found
+
+
+def test_counts_are_those_of_the_texts() -> None:
+    words, read = WordCache(), list[int]()
+    assert same(counts(words, FILED, read), fresh(FILED))
+    assert same(counts(words, FILED[::-1], read), fresh(FILED[::-1]))
+    assert read == [3]
+
+
+def test_what_changed_is_counted_again() -> None:
+    words, read = WordCache(), list[int]()
+    counts(words, FILED, read)
+    edited = [
+        FILED[0],
+        FILED[1]._replace(title="Docs are right"),
+        FILED[2]._replace(association="OWNER"),
+    ]
+    assert same(counts(words, edited, read), fresh(edited))
+    assert read == [3, 2]
 
 
 def test_only_what_is_not_in_memory_is_read_and_a_part_at_a_time(
@@ -104,26 +99,26 @@ def test_counts_as_bytes_are_those_of_their_version() -> None:
     assert (VERSION, crc32(b"".join(shelf.rows.values()))) == (1, 1158207361)
 
 
-def test_the_least_recently_used_go_first(counted_rows: list[int]) -> None:
-    words = WordCache(capacity=1200)
-    assert same(words.counts(FILED), fresh(FILED))
-    words.counts(FILED[1:])
-    words.counts(FILED[:1])
-    assert counted_rows == [3, 1]
+def test_the_least_recently_used_go_first() -> None:
+    words, read = WordCache(capacity=1200), list[int]()
+    assert same(counts(words, FILED, read), fresh(FILED))
+    counts(words, FILED[1:], read)
+    counts(words, FILED[:1], read)
+    assert read == [3, 1]
 
 
-def test_memory_is_bounded_by_bytes_and_not_by_issues(counted_rows: list[int]) -> None:
-    words = WordCache(capacity=1800)
+def test_memory_is_bounded_by_bytes_and_not_by_issues() -> None:
+    words, read = WordCache(capacity=1800), list[int]()
     log = Filed(9, "It crashes", " ".join(f"frame{n}" for n in range(1000)), "NONE")
-    words.counts(FILED)
-    words.counts([log])  # takes the room of all three
-    words.counts(FILED)
+    counts(words, FILED, read)
+    counts(words, [log], read)  # takes the room of all three
+    counts(words, FILED, read)
     edited = FILED[2]._replace(title="Again")
-    words.counts([edited])
-    words.counts([edited])
-    words.counts(FILED[:2])  # an issue that was counted again counts once
-    assert counted_rows == [3, 1, 3, 1]
+    counts(words, [edited], read)
+    counts(words, [edited], read)
+    counts(words, FILED[:2], read)  # an issue that was counted again counts once
+    assert read == [3, 1, 3, 1]
 
 
 def test_no_issues_no_counts() -> None:
-    assert WordCache().counts([]).shape[0] == 0
+    assert WordCache().counts_of({}, Shelf()).shape[0] == 0

@@ -109,17 +109,11 @@ def test_a_removal_is_never_a_forms() -> None:
     assert got.label_event(US).actor_kind == "human"
 
 
-def test_a_comment_names_issue_author_and_standing() -> None:
-    comment = {
-        "id": 8,
-        "body": "/label bug",
-        "user": user("eve"),
-        "author_association": "MEMBER",
-        **AT,
-    }
+def test_a_comment_names_its_author_and_when() -> None:
+    comment = {"id": 8, "body": "/label bug", "user": user("eve"), **AT}
     got = parsed("issue_comment", payload("created", issue=issue(), comment=comment))
     assert isinstance(got, CommentCreated)
-    assert (got.comment_id, got.body, got.author_association) == (8, "/label bug", "MEMBER")
+    assert (got.comment_id, got.body, got.author) == (8, "/label bug", "eve")
     assert got.at == datetime(2026, 5, 1, 10, tzinfo=UTC)
 
 

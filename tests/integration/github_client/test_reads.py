@@ -213,13 +213,11 @@ def test_a_role_tells_who_may_triage(
     sandbox: SandboxServer, client: InstallationClient, role: str, may: bool
 ) -> None:
     sandbox.set_role(REPO, "eve", role)
-    got = client.permission(REPO, "eve")
-    assert (got.role_name, got.may_triage) == (role, may)
+    assert client.permission(REPO, "eve").may_triage is may
 
 
 def test_a_stranger_may_nothing(client: InstallationClient) -> None:
-    got = client.permission(REPO, "nobody-ever")
-    assert (got.role_name, got.may_triage) == ("none", False)
+    assert not client.permission(REPO, "nobody-ever").may_triage
 
 
 # text as filed
