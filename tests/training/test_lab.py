@@ -55,6 +55,9 @@ def test_methods_meet_the_same_draw_and_are_not_run_twice(
     out.write_text(written + '{"method": "supervi')
     again = run_series(bench, asked, out, before=lambda trial: pytest.fail(f"again: {trial}"))
     assert again == rows
+    one_more = trials(["supervised", "ust", "uda", "cap"], [3], 1)[:1]
+    run_series(bench, one_more, out)
+    assert run_series(bench, one_more, out, before=lambda trial: pytest.fail("again"))
     (twin, *_) = summary(rows)
     assert (twin["method"], twin["seeds"], twin["macro"]) == (
         "supervised",
@@ -77,6 +80,42 @@ def test_average_precision_is_that_of_the_ranking() -> None:
     known = np.array([[1, 0], [-1, 0], [1, 0], [0, 0]], dtype=np.int8)
     assert average_precision(found, known) == pytest.approx((1 + 2 / 3) / 2)
     assert average_precision(found, np.zeros_like(known)) == 0.0
+
+
+def test_results_of_something_else_are_not_taken_for_ours(
+    base: Path, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "results.jsonl"
+    asked = trials(["supervised"], [2], 1)
+    run_series(open_bench(*files, recipe=small(), base=base), asked, out)
+    same = open_bench(*files, recipe=small(name="other", terms={"uda": {"sure": 0.7}}), base=base)
+    run_series(same, asked, out, before=lambda trial: pytest.fail("again"))
+    others = (
+        open_bench(*files, recipe=small(clip=2.0), base=base),
+        open_bench(files[0], files[0], recipe=small(), base=base),
+    )
+    for other in others:
+        with pytest.raises(
+            UserError, match=r"another recipe, encoder or other issues.*another --out"
+        ):
+            run_series(other, asked, out)
+    with pytest.raises(UserError, match="another --out"):
+        run_series(same, asked, files[0])
+    with pytest.raises(UserError, match="cannot be written"):
+        run_series(same, asked, tmp_path / "no" / "results.jsonl")
+
+
+def test_what_cannot_be_compared_is_refused_before_anything_is_trained(
+    base: Path, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    strange = write(tmp_path / "strange", [{**row, "labels": ["x"]} for row in make_rows(3)])
+    with pytest.raises(UserError, match="carries one of the labels"):
+        open_bench(files[0], strange, recipe=small(), base=base)
+    with pytest.raises(UserError, match="of the engine 'setfit'"):
+        open_bench(*files, recipe=small(engine="setfit"), base=base)
+    assert open_bench(*files, recipe=small(encoder=str(base))).base == base
+    with pytest.raises(UserError, match=r"uda\.sure must lie between"):
+        method_recipe(small(terms={"uda": {"sure": 2}}), "uda")
 
 
 def test_what_does_not_exist_is_named(files: tuple[Path, Path], tmp_path: Path) -> None:

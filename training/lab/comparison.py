@@ -5,6 +5,7 @@ What is hidden becomes the pool. The tested issues are never read while training
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -32,6 +33,7 @@ from training.objectives import Pool
 from training.objectives.pseudo import probabilities
 from training.objectives.registry import TERMS, make_terms
 from training.recipe import Recipe
+from training.recipe_file import recipe_text
 from training.scoring.measure import DEFAULT_THRESHOLD, average_precision, decide_labels, f1_of
 from training.task import Ints, Task, draw_shots
 
@@ -61,23 +63,33 @@ class Bench:
     recipe: Recipe
     device: Device
     base: Path
+    inputs: Sequence[str]
+    """Digests of both files and of the encoder: others are another benchmark."""
 
 
 def method_recipe(recipe: Recipe, method: str) -> Recipe:
-    """The recipe with that method alone; UserError for one that does not exist."""
+    """The recipe with that method alone; UserError for one that does not exist, or options it cannot have."""
     if method == TWIN:
         return replace(recipe, terms={})
     if method not in TERMS:
         raise UserError(f"There is no method {method!r}. Known: {', '.join([TWIN, *TERMS])}.")
-    return replace(recipe, terms={method: recipe.terms.get(method, {})})
+    found = replace(recipe, terms={method: recipe.terms.get(method, {})})
+    make_terms(found.terms)
+    return found
+
+
+def made_of(bench: Bench, method: str) -> str:
+    """Digest of all that a figure depends on beside the trial: recipe of the method, encoder, issues."""
+    recipe = replace(method_recipe(bench.recipe, method), name=method, seed=0)
+    return hashlib.sha256("".join([recipe_text(recipe), *bench.inputs]).encode()).hexdigest()[:16]
 
 
 def run_trial(bench: Bench, trial: Trial) -> dict[str, Any]:
     """Train and test; figures of the trial.
 
     Returns:
-        The trial's own fields, issues and pool, micro and macro F1 (arg-max of exclusive labels, one
-        half otherwise), macro average precision (needs no threshold), seconds.
+        The trial's own fields, what it was made of, issues and pool, micro and macro F1 (arg-max of
+        exclusive labels, one half otherwise), macro average precision (needs no threshold), seconds.
     """
     drawn = draw_shots(bench.train, trial.shots, seed=trial.seed)
     recipe = replace(method_recipe(bench.recipe, trial.method), seed=trial.seed)
@@ -101,6 +113,7 @@ def run_trial(bench: Bench, trial: Trial) -> dict[str, Any]:
     f1 = f1_of(predicted, known, space.labels)
     return {
         **asdict(trial),
+        "made_of": made_of(bench, trial.method),
         "labelled": len(drawn.issues),
         "pool": len(lesson.pool.texts),
         "micro": f1.micro,

@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from bot.classify.weights import find_base_weights
+from bot.classify.bundle import file_sha256
+from bot.classify.weights import find_base_weights, locate
+from bot.errors import UserError
 from training.data import read_issues
 from training.device import find_device
-from training.lab.comparison import Bench, Trial, run_trial
+from training.lab.comparison import TWIN, Bench, Trial, made_of, run_trial
+from training.objectives.registry import TERMS
 from training.recipe import Recipe
 from training.task import make_task
 
 FIGURES = ("macro", "micro", "average_precision")
 
 
-def open_bench(
-    train: Path, test: Path, *, recipe: Recipe, labels: Sequence[str] = (), base: Path | None = None
-) -> Bench:
+def open_bench(train: Path, test: Path, *, recipe: Recipe, base: Path | None = None) -> Bench:
     """The files as a benchmark; issues of the test file without a label of the task are left out."""
+    if recipe.engine != "contrastive":
+        raise UserError(
+            f"The recipe {recipe.name!r} is of the engine {recipe.engine!r}; methods are compared in ours."
+        )
     issues = read_issues(train)
-    task = make_task(issues, labels=labels)
+    task = make_task(issues)
     labelled = {id(issue) for issue in task.issues}
     wanted = frozenset(task.space.labels)
+    tested = [issue for issue in read_issues(test) if issue.labels & wanted]
+    if not tested:
+        names = ", ".join(task.space.labels[:5])
+        raise UserError(f"{test}: no issue carries one of the labels of {train} ({names}, ...).")
+    if base is None:
+        base = locate(recipe.encoder) if recipe.encoder else find_base_weights()
     return Bench(
         train=task,
-        tested=[issue for issue in read_issues(test) if issue.labels & wanted],
+        tested=tested,
         unlabelled=[issue for issue in issues if id(issue) not in labelled],
         recipe=recipe,
         device=find_device(recipe.precision),
-        base=base or find_base_weights(),
+        base=base,
+        inputs=[file_sha256(path) for path in (train, test, base / "model.safetensors")],
     )
 
 
@@ -50,15 +63,24 @@ def run_series(
     *,
     before: Callable[[Trial], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Runs what `out` (JSON Lines) does not hold yet, a line as each trial ends."""
-    done = {(row["method"], row["shots"], row["seed"]): row for row in _rows(out)}
+    """Runs what `out` (JSON Lines) does not hold yet, a line as each trial ends.
+
+    Raises:
+        UserError: `out` holds figures of something else, or cannot be written.
+    """
+    rows, ours = _rows(out), {made_of(bench, method) for method in (TWIN, *TERMS)}
+    if any(row.get("made_of") not in ours for row in rows):
+        raise UserError(
+            f"{out} holds figures of another recipe, encoder or other issues. Give another --out."
+        )
+    done = {(row["method"], row["shots"], row["seed"]): row for row in rows}
+    _append(out, "")  # rather refused now than after the first trial
     for trial in asked:
         key = (trial.method, trial.shots, trial.seed)
         if key not in done:
             before(trial)
             done[key] = run_trial(bench, trial)
-            with out.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(done[key]) + "\n")
+            _append(out, json.dumps(done[key]) + "\n")
     return [done[trial.method, trial.shots, trial.seed] for trial in asked]
 
 
@@ -75,14 +97,26 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def _rows(path: Path) -> list[dict[str, Any]]:
     """Whole lines; one that a stop cut short is run again."""
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue
+    found: list[dict[str, Any]] = []
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
+
+
+def _append(path: Path, text: str) -> None:
+    """At the end, and never onto a line that a stop cut short."""
+    try:
+        with path.open("ab+") as stream:
+            stream.seek(max(stream.tell() - 1, 0))
+            torn = stream.read(1) not in (b"", b"\n")
+            stream.write(b"\n" * torn + text.encode())
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}). Give another --out."
+        ) from None
 
 
 def _spread(values: Sequence[float]) -> float:
