@@ -93,15 +93,18 @@ def _parse(path: Path) -> Iterator[FiledIssue]:
 
 
 def _open(path: Path) -> Any:
-    """By content, not by name: a gzip file starts with two known bytes."""
+    """By content, not by name: a gzip file starts with two known bytes, and some editors mark UTF-8."""
     with path.open("rb") as stream:
         packed = stream.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8")
+    open_text: Any = gzip.open if packed else open
+    return open_text(path, "rt", encoding="utf-8-sig")
 
 
 def _issue(line: str, where: str) -> FiledIssue | None:
     try:
         row = json.loads(line)
+        if "\\ud" in line.lower():  # half of a character, where a crawler cut one: nothing takes it
+            row = json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
     except json.JSONDecodeError as error:
         raise UserError(f"{where}: not JSON ({error.msg} at column {error.colno})") from None
     if not isinstance(row, dict):

@@ -92,6 +92,31 @@ def test_shots_seeds_and_labels(tmp_path: Path, base: Path) -> None:
     assert answer["overall"]["f1"]["macro"] == pytest.approx(sum(macros) / 2)
 
 
+def test_the_table_tells_how_many_issues_were_trained_on(tmp_path: Path, base: Path) -> None:
+    train = write_rows(tmp_path / "train", make_rows(60))
+    test = write_rows(tmp_path / "test", make_rows(9, seed=7))
+    words = ("--train", train, "--test", test, "--encoder", base, "--recipe", "standard")
+    result = run(*words, "--shots", 2)
+    assert "3 labels, 6 issues to train, 9 to test" in " ".join(result.stdout.split())
+
+
+def test_what_flatters_or_breaks_the_figures_is_said(tmp_path: Path, base: Path) -> None:
+    rows = make_rows(30)
+    train = write_rows(tmp_path / "train", rows)
+    twice = [
+        {**row, "number": 100 + row["number"], "title": f" {row['title']}"} for row in rows[:4]
+    ]
+    elsewhere = make_rows(6, seed=7, repos=("z/z",))
+    test = write_rows(tmp_path / "test", [*make_rows(9, seed=7), *twice, *elsewhere])
+    out = tmp_path / "out.json"
+    words = ("--train", train, "--test", test, "--encoder", base, "--json", out)
+    result = run(*words)
+    assert "4 test issues read like one of the training file" in result.stdout
+    assert "6 test issues are of repositories that were not trained on" in result.stdout
+    asked = json.loads(out.read_text())["question"]
+    assert (asked["test_issues_learned"], asked["test_issues_elsewhere"]) == (4, 6)
+
+
 def test_few_issues_of_several_labels_choose_thresholds_but_no_stack(base: Path) -> None:
     few = make_task(filed(make_rows(48, two_labels=True)))
     model = train_model(few, tiny_recipe(), seed=0, device=Device("cpu", False), base=base)
@@ -108,6 +133,13 @@ def test_names_that_look_like_markup_are_printed_as_they_are(tmp_path: Path, bas
     assert "[bold]a[/x]" in result.output
     wrong = run("--train", file, "--test", file, "--labels", "[red]bug[/x],[/y]")
     assert (wrong.exit_code, "'[/y]'" in wrong.output) == (2, True)
+
+
+def test_half_a_character_in_a_label_is_read(tmp_path: Path, base: Path) -> None:
+    rows = [{**row, "labels": [f"{row['labels'][0]} \ud83d"]} for row in make_rows(30)]
+    file = write_rows(tmp_path / "issues.jsonl", rows)
+    result = run("--train", file, "--test", file, "--encoder", base)
+    assert result.exit_code == 0, result.output
 
 
 def test_a_recipe_may_be_a_file(tmp_path: Path, base: Path) -> None:

@@ -195,3 +195,18 @@ def test_a_cut_archive_is_refused(tmp_path: Path) -> None:
     cut = tmp_path / "cut.jsonl.gz"
     cut.write_bytes(whole[: len(whole) // 2])
     assert "broken after line" in refusal(cut)
+
+
+def test_a_byte_order_mark_is_passed_over(file: Path) -> None:
+    content = b"\xef\xbb\xbf" + json.dumps(FULL).encode()
+    for packed in (content, gzip.compress(content)):
+        file.write_bytes(packed)
+        assert [issue.title for issue in read_issues(file)] == [FULL["title"]]
+
+
+def test_half_a_character_becomes_the_mark_of_a_missing_one(file: Path) -> None:
+    """A crawler that cuts text may cut an emoji; no tokenizer and no database takes the half."""
+    row = {"repo": "a/b\ud83d", "title": "x\udc00", "body": "y\ud83d", "labels": ["z\ud83d"]}
+    (issue,) = read_issues(write(file, row))
+    assert (issue.repo, issue.title, issue.body) == ("a/b?", "x?", "y?")
+    assert issue.labels == ("z?",)

@@ -120,9 +120,10 @@ def _ask(question: Question, json_out: Path | None) -> dict[str, Any]:
 
 
 def _show(answer: dict[str, Any]) -> None:
-    asked = answer["question"]
+    asked, runs = answer["question"], answer["runs"]
+    trained = sum(run["train_issues"] for run in runs) / len(runs)
     table = Table(
-        title=f"{asked['kind']}, {len(asked['labels'])} labels, {asked['train_issues']} issues to "
+        title=f"{asked['kind']}, {len(asked['labels'])} labels, {trained:.0f} issues to "
         f"train, {asked['test_issues']} to test, recipe {answer['recipe']['name']}"
     )
     for column in _columns(asked):
@@ -171,6 +172,16 @@ def _notes(answer: dict[str, Any]) -> list[str]:
     left_out = sorted({name for run in runs for name in run["repositories_left_out"]})
     if left_out:
         notes.append(f"No test issue carries a learned label: {', '.join(left_out)}")
+    if asked["test_issues_learned"]:
+        notes.append(
+            f"{asked['test_issues_learned']} test issues read like one of the training file: memory answers "
+            "them."
+        )
+    if asked["test_issues_elsewhere"]:
+        notes.append(
+            f"{asked['test_issues_elsewhere']} test issues are of repositories that were not trained on: no "
+            "precision is promised there."
+        )
     if asked["test_issues_left_out"]:
         notes.append(f"{asked['test_issues_left_out']} test issues left out: {LEFT_OUT}")
     return notes

@@ -54,6 +54,7 @@ def score_files(question: Question, *, on_progress: OnProgress = nobody) -> dict
     on_progress(f"reading {question.test.name}", 1, 1, 0.0)
     read = read_issues(question.test)
     tested = _testable(read, task.space, by_repo=question.by_repo)
+    learned = {issue.text for issue in task.issues}
     device = find_device(question.recipe.precision)
     runs = [
         score_task(question, task, tested, seed=seed, device=device, on_progress=on_progress)
@@ -71,6 +72,8 @@ def score_files(question: Question, *, on_progress: OnProgress = nobody) -> dict
             "train_issues_left_out": len(filed) - len(task.issues),
             "test_issues": len(tested),
             "test_issues_left_out": len(read) - len(tested),
+            "test_issues_learned": sum(issue.text in learned for issue in tested),
+            "test_issues_elsewhere": sum(issue.repo not in task.space.repos for issue in tested),
         },
         "recipe": asdict(within_means(question.recipe, device)),
         "files": {
