@@ -102,6 +102,15 @@ def test_a_recipe_that_cannot_be_run_on_it(
     assert told in capsys.readouterr().err
 
 
+def test_steps_between_checkpoints_are_counted_from_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"--{name}={tmp_path}" for name in ("recipe", "snapshot", "out")]
+    with pytest.raises(SystemExit, match="2"):
+        command.main([*words, "--save-every", "0"])
+    assert "--save-every" in capsys.readouterr().err
+
+
 def test_a_checkpoint_that_was_cut_short(
     tmp_path: Path, base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -215,31 +215,57 @@ def test_another_search_and_a_search_at_work_are_refused(
         search(Quest(recipe=short(base), snapshot=snapshot, out=out, vary=VARY))
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_trial_that_diverges_is_one_row_and_the_search_goes_on(
-    base: Path, snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trial, errors = (
-        study.run_trial,
-        iter([None, GiveUp("The loss became nan"), torch.OutOfMemoryError("full")]),
-    )
+def fail_first(monkeypatch: pytest.MonkeyPatch, *errors: Exception | None) -> None:
+    """A trial each; None: that one comes to its end, as do all after them."""
+    trial, left = study.run_trial, iter(errors)
 
     def shaky(bench: Bench, recipe: Recipe, *, on_look: Any) -> float:
-        error = next(errors, None)
+        error = next(left, None)
         if error is not None:
             raise error
         return trial(bench, recipe, on_look=on_look)
 
     monkeypatch.setattr(study, "run_trial", shaky)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_trial_that_diverges_is_one_row_and_the_search_goes_on(
+    base: Path, snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nan = GiveUp("The loss became nan")
     quest = Quest(recipe=short(base), snapshot=snapshot, out=tmp_path / "out", trials=4, vary=VARY)
-    rows = search(quest)
+    with monkeypatch.context() as patch:
+        fail_first(patch, None, nan, torch.OutOfMemoryError("full"))
+        rows = search(quest)
     assert [row.state for row in rows] == ["done", "failed", "failed", "done"]
     assert rows[1].failed == "The loss became nan"
-    errors = iter([GiveUp("The loss became nan")])
+    fail_first(monkeypatch, nan)
     with pytest.raises(GiveUp, match="No trial came to its end; the first says: The loss"):
-        search(
-            Quest(recipe=short(base), snapshot=snapshot, out=tmp_path / "bad", trials=1, vary=VARY)
-        )
+        search(replace(quest, out=tmp_path / "bad", trials=1))
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_recipe_that_fails_as_given_has_no_value(
+    base: Path, snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_first(monkeypatch, GiveUp("The loss became nan"))
+    file = tmp_path / "start.json"
+    file.write_text(recipe_text(short(base)), encoding="utf-8")
+    asked = ["--snapshot", str(snapshot), "--out", str(tmp_path / "out"), "--recipe", str(file)]
+    told = CliRunner().invoke(app, ["search", *asked, "--trials", "2"])
+    assert told.exit_code == 0, told.output
+    assert "(as given: failed)" in told.output
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("weight_decay", {"weight_decay": 0.0}), ("cap.weight", {"terms": {"cap": {"weight": 0}}})],
+)
+def test_what_stands_at_zero_has_no_magnitudes_around_it(
+    name: str, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(UserError, match=f"--vary {name}: the recipe has 0 there"):
+        chosen_names(tiny_recipe(**changes), [name])
 
 
 def test_what_can_be_turned() -> None:

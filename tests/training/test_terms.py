@@ -200,6 +200,15 @@ def test_annealing_holds_back_what_is_known_by_heart(single: bool) -> None:
     assert Consistency(annealing="none").weigh(batch, early) is None
 
 
+def test_annealing_begins_at_chance_among_the_labels_that_the_repository_uses() -> None:
+    """Two of seven: one half is no knowledge yet."""
+    known = torch.tensor([[1.0, -1.0, 0, 0, 0, 0, 0]])
+    batch = Batch(torch.zeros(1, 2), torch.zeros(1, 7), known, single=True)
+    weight = Consistency().weigh(batch, Clock(0, 1, 0, 0, 100))
+    assert weight is not None
+    assert weight[0, 0] == 1
+
+
 def test_annealing_releases_in_the_order_of_the_paper() -> None:
     """Log first, exp last (figure 2 there)."""
     batch = Batch(

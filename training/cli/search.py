@@ -58,8 +58,9 @@ def search(
         if best is None or best.value is None:
             console.print("No trial was begun; give more --hours.")
             return
+        given = rows[0].state if rows[0].value is None else f"{rows[0].value:.4f}"
         console.print(
-            f"best: trial {best.number} with {best.value:.4f} (as given: "
-            f"{rows[0].value or 0.0:.4f}); its recipe is {out / BEST}. {CAUTION}",
+            f"best: trial {best.number} with {best.value:.4f} (as given: {given}); its recipe is "
+            f"{out / BEST}. {CAUTION}",
             highlight=False,
         )

@@ -107,7 +107,10 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="directory for encoder and metrics")
     parser.add_argument("--tracker", default=AUTO, help="auto, none, trackio, wandb, mlflow, ...")
     parser.add_argument("--save-every", type=int, default=200, help="steps between checkpoints")
-    return parser.parse_args(words)
+    asked = parser.parse_args(words)
+    if asked.save_every < 1:
+        parser.error("--save-every: give one step at least")
+    return asked
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ class Consistency(Term):
         labels would be learned by heart long before the unlabelled issues have had their say."""
         if self.annealing == "none":
             return None
-        start = 1 / labelled.known.shape[1] if labelled.single else 0.5
+        used = (labelled.known != 0).sum(1, keepdim=True)
+        start = 1 / used.clamp(min=1) if labelled.single else 0.5
         threshold = start + _released(clock.done, self.annealing) * (1 - start)
         with torch.no_grad():
             right = _right(labelled)

@@ -62,6 +62,8 @@ SPACE: Mapping[str, Suggest] = {
     "focus": _between(0.0, 4.0),
 }
 """Fields of a recipe. What a recipe does not use (`focus` beside the plain loss) changes nothing."""
+MAGNITUDES = ("learning_rate", "head_learning_rate", "weight_decay", "head_scale")
+"""Those that are turned by factors, and may stand at 0."""
 WEIGHT = ".weight"
 """`ust.weight`: how much a semi-supervised term counts beside the labels."""
 TERM_WEIGHT = _factor(4)
@@ -70,7 +72,7 @@ USUAL = ("learning_rate", "temperature", "epochs", "contrast", "averaging")
 
 
 def chosen_names(recipe: Recipe, asked: Sequence[str]) -> tuple[str, ...]:
-    """What to turn: what was asked for, or the usual. UserError for a name that cannot be turned."""
+    """What to turn: what was asked for, or the usual. UserError for what cannot be turned."""
     weights = tuple(f"{name}{WEIGHT}" for name in recipe.terms)
     known = (*SPACE, *weights)
     for name in asked:
@@ -78,7 +80,14 @@ def chosen_names(recipe: Recipe, asked: Sequence[str]) -> tuple[str, ...]:
             near = get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise UserError(f"--vary {name}: it cannot be turned.{hint} Known: {', '.join(known)}.")
-    return tuple(dict.fromkeys(asked)) or (*USUAL, *weights)
+    chosen = tuple(dict.fromkeys(asked)) or (*USUAL, *weights)
+    for name, value in values_of(recipe, chosen).items():
+        if not value and (name in MAGNITUDES or name in weights):
+            raise UserError(
+                f"--vary {name}: the recipe has 0 there, and it is turned by factors. Give it another "
+                "value, or vary others."
+            )
+    return chosen
 
 
 def values_of(recipe: Recipe, names: Sequence[str]) -> Values:
