@@ -7,7 +7,7 @@ from no issue at all to thousands. Refuses to learn from unknown pairs, and to b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from bot.classify import artefact
-from bot.classify.calibrate import Combiner, cross_probabilities, fit_combiner
-from bot.classify.choices import MEMORY, Earlier
+from bot.classify.calibrate import Combiner
+from bot.classify.choices import Earlier
 from bot.classify.expectation import Expectation
-from bot.classify.folds import forward_blocks, repeats
 from bot.classify.history import History
+from bot.classify.lookback import Fit, look_back
 from bot.classify.memory import REMEMBERED_AT, Memory
-from bot.classify.promise import LabelCut, Scored, make_promise, winners
-from bot.classify.sides import EVIDENCE, Sides, counted, fit_sides, refit_columns, taught
+from bot.classify.promise import LabelCut, make_promise, winners
+from bot.classify.sides import Sides, counted, fit_sides, refit_columns, taught
 from bot.core.families import families_of
 from bot.core.types import IssueText, LabelSpec, Score
 
@@ -33,9 +33,6 @@ Floats = NDArray[np.float32]
 
 DELTA = 0.05
 """Chance that the promise of a repository ever breaks, if its issues are exchangeable."""
-ENOUGH = 50
-"""Issues with a known pair, none of which the encoder learned from, that choose weights and cuts. With fewer the
-weights are those of all issues, better calibrated than any guess, and nothing is promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,24 +171,13 @@ def fit_heads(
     specs = tuple(labels)
     names = tuple(spec.name for spec in specs)
     groups = tuple(tuple(group) for group in exclusive)
-    family = _families(names, families)
-    fit = partial(fit_sides, names=names, label_vectors=label_vectors, family=family)
     counts = counted(history)
-    past = _chain_forward(history, counts, fit)
-    learned_from = int(history.witnesses.sum() - history.judges.sum())
-    enough = not learned_from or past.informed >= ENOUGH
-    if not enough:
-        past = _chain_forward(replace(history, seen=None), counts, fit)
-    combiner = fit_combiner(past.evidence, past.known)
-    proof = past if enough else past.nothing()
-    p = cross_probabilities(proof.evidence, proof.known, proof.block, start=combiner)
-    scored = Scored(
-        p, proof.known, proof.block, current=_current(history), learned_from=learned_from
-    )
-    told, weights = history.told
-    sides = fit(history.vectors, counts, told, weights=weights, start=past.latest)
-    promises = {
-        target: make_promise(
+    fit = _fitting(history, counts, names, label_vectors, families=_families(names, families))
+    scored, combiner, latest = look_back(history, counts, fit)
+    sides = fit(len(history.known), latest)
+
+    def head(target: float) -> Head:
+        promise = make_promise(
             scored,
             history.known,
             names,
@@ -200,10 +186,7 @@ def fit_heads(
             delta=delta,
             earlier=earlier,
         )
-        for target in targets
-    }
-    return tuple(
-        Head(
+        return Head(
             specs=specs,
             exclusive=groups,
             sides=sides,
@@ -214,8 +197,8 @@ def fit_heads(
             target=target,
             delta=delta,
         )
-        for target, promise in promises.items()
-    )
+
+    return tuple(map(head, targets))
 
 
 def refit_labels(head: Head, history: History, labels: Sequence[str]) -> Head:
@@ -232,57 +215,30 @@ def refit_labels(head: Head, history: History, labels: Sequence[str]) -> Head:
     return replace(head, sides=sides)
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """Issues as the head of their day saw them: evidence [k, n, L], known pairs [n, L], block [n]."""
+def _fitting(
+    history: History,
+    counts: csr_matrix,
+    names: Sequence[str],
+    label_vectors: Floats,
+    *,
+    families: NDArray[np.int32],
+) -> Fit:
+    """Fits sides on the oldest issues of a history, whose word counts [n, IDS] are `counts`."""
+    told, weights = history.told
 
-    evidence: Floats
-    known: NDArray[np.int8]
-    block: NDArray[np.int32]
-    latest: Sides | None
-    """The last of those heads' sides, to start from."""
-
-    @property
-    def informed(self) -> int:
-        return int((self.known != 0).any(axis=1).sum())
-
-    def nothing(self) -> _Past:
-        """Of no issue at all."""
-        return replace(
-            self, evidence=self.evidence[:, :0], known=self.known[:0], block=self.block[:0]
+    def fit(n: int, start: Sides | None) -> Sides:
+        return fit_sides(
+            history.vectors[:n],
+            counts[:n] if n < len(told) else counts,  # all of them: a slice would be a copy
+            told[:n],
+            names=names,
+            label_vectors=label_vectors,
+            family=families,
+            weights=weights[:n] if weights is not None else None,
+            start=start,
         )
 
-
-def _chain_forward(history: History, counts: csr_matrix, fit: Callable[..., Sides]) -> _Past:
-    """Evidence of issues by sides fitted on what came before them; repeats of earlier issues are left
-    out, those on which we acted, and those that the encoder learned from."""
-    blocks = forward_blocks(history.witnesses, scored=history.judges)
-    first = blocks[0].now.start if blocks else len(history.vectors)
-    fresh = ~repeats(history.vectors, counts, start=first)
-    if history.unbiased is not None:
-        fresh &= history.unbiased
-    if history.seen is not None:
-        fresh &= ~history.seen
-    told, weights = history.told
-    labels = history.known.shape[1]
-    evidence, known = [np.zeros((len(EVIDENCE), 0, labels), np.float32)], [history.known[:0]]
-    block, sides = [np.zeros(0, np.int32)], None
-    for number, (past, now) in enumerate(blocks):
-        rows = np.arange(now.start, now.stop)[fresh[now]]
-        often = weights[past] if weights is not None else None
-        sides = fit(history.vectors[past], counts[past], told[past], weights=often, start=sides)
-        evidence.append(sides.evidence_of(history.vectors[rows], counts[rows]))
-        known.append(history.known[rows])
-        block.append(np.full(len(rows), number, np.int32))
-    joined = np.concatenate(evidence, axis=1), np.concatenate(known), np.concatenate(block)
-    return _Past(*joined, latest=sides)
-
-
-def _current(history: History) -> bool:
-    """Whether people's labels that owe nothing to us still arrive. Without a silent share they end where
-    we began; what they said last must not speak of today for ever."""
-    told = history.times[history.witnesses]
-    return not len(told) or bool(history.times[-1] - told[-1] <= MEMORY)
+    return fit
 
 
 def _families(

@@ -90,8 +90,8 @@ def fit_sides(
     names: Sequence[str],
     label_vectors: Floats,
     family: NDArray[np.int32],
-    weights: Floats | None = None,
-    start: Sides | None = None,
+    weights: Floats | None,
+    start: Sides | None,
 ) -> Sides:
     """Fit both sides on vectors [n, d], word counts [n, ids] and known pairs [n, L], each counted
     `weights` [n, L] times. `names` and `label_vectors` [L, d]: what is known of a label without any

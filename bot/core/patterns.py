@@ -14,13 +14,9 @@ _SEPARATORS = re.compile(r"[\s_\-]+")
 _AROUND = re.compile(r"-*([:/])-*")
 
 
-def matches(name: str, pattern: str) -> bool:
-    """Whether a label fits a pattern, as it is spelled or in its plain spelling."""
-    return matches_any(name, (pattern,))
-
-
 @lru_cache(maxsize=16_384)
 def matches_any(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a name fits one of the patterns, as it is spelled or in its plain spelling."""
     regex = _compiled(patterns)
     return bool(regex.fullmatch(name.casefold()) or regex.fullmatch(plain_name(name)))
 

@@ -169,17 +169,6 @@ def answer(
     return session.execute(statement).first() is not None
 
 
-def of_issue(session: Session, issue_id: int) -> dict[str, Answer]:
-    """Label -> the latest answer to a suggestion of it."""
-    statement = (
-        select(Effect.label, Answer)
-        .join(Effect, Effect.id == Answer.effect_id)
-        .where(Effect.issue_id == issue_id)
-        .order_by(Effect.id)
-    )
-    return {row[0]: row[1] for row in session.execute(statement)}
-
-
 def due(session: Session, *, most: int) -> list[Due]:
     """Issues whose native suggestions are to be looked at now, the longest unseen first."""
     oldest = func.min(Effect.done_at)

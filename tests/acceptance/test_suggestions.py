@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from bot.core.types import RepositoryLabel
 from bot.jobs.talk.dismissals import look_for_answers
-from bot.store import answers, labels
+from bot.store import labels
+from bot.store.tables import Answer, Effect
 from tests.acceptance.stack import EAGER, US, Repo, Stack
 
 RULES = "mode: suggest\n" + EAGER + "  feature: {threshold: 0.01}\n  question: {never: true}\n"
@@ -37,8 +39,13 @@ def tick(repo: Repo, number: int, what: str, actor: str = TINA) -> None:
 def verdicts(repo: Repo, number: int) -> dict[str, tuple[str, str]]:
     """Label -> (verdict, by whom)."""
     with repo.stack.database.session() as session:
-        found = answers.of_issue(session, repo.issue_id(number))
-    return {label: (one.verdict, one.actor) for label, one in found.items()}
+        found = session.execute(
+            select(Effect.label, Answer.verdict, Answer.actor)
+            .join(Effect, Effect.id == Answer.effect_id)
+            .where(Effect.issue_id == repo.issue_id(number))
+            .order_by(Effect.id)
+        ).all()
+    return {label: (verdict, actor) for label, verdict, actor in found}
 
 
 def poll(stack: Stack) -> str:

@@ -15,6 +15,7 @@ from bot.core.types import LabelEvent
 from bot.store import answers, effects, installations, issues, label_events, repositories, vectors
 from bot.store.label_events import ON_BEHALF
 from bot.store.neighbours import nearest_labelled
+from bot.store.tables import Answer
 from tests.integration.stored import NOW, add_repository, an_issue
 
 US = "labelwright[bot]"
@@ -114,7 +115,7 @@ def test_the_first_answer_counts(session: Session, issue: int) -> None:
     told = {"actor": "ann", "source": "native", "at": datetime.now(UTC)}
     assert answers.answer(session, effect, verdict="dismissed", **told)
     assert not answers.answer(session, effect, verdict="approved", **told)
-    assert answers.of_issue(session, issue)["docs"].verdict == "dismissed"
+    assert session.get_one(Answer, effect).verdict == "dismissed"
     assert answers.open_suggestions(session, issue, "native") == []
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.classify.head import ENOUGH
+from bot.classify.lookback import ENOUGH
 from bot.errors import UserError
 from training.judge.bootstrap import Difference
 from training.snapshot.manifest import Window
