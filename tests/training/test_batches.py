@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from training.batches import epoch_batches, pad, repository_batches
+from training.fit import unlabelled
+from training.fit.unlabelled import Stream
 
 
 def test_every_row_once_and_the_seed_fixes_the_order() -> None:
@@ -43,3 +48,24 @@ def test_batches_of_few_repositories() -> None:
     assert 14 < np.mean([len(rows) for rows in batches]) < 18
     again = repository_batches(lengths, repo, size=16, repos=2, seed=(3,))
     assert [rows.tolist() for rows in batches] == [rows.tolist() for rows in again]
+
+
+def test_a_stream_goes_over_its_rows_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes in later reads on the same; a large pool is put in order once a pass."""
+    ordered: list[object] = []
+
+    def counted(lengths: list[int], **how: Any) -> Any:
+        ordered.append(how["seed"])
+        return epoch_batches(lengths, **how)
+
+    monkeypatch.setattr(unlabelled, "epoch_batches", counted)
+    rows, lengths = np.array([3, 1, 4, 9, 2, 2, 7]), list(range(10, 20))
+    stream = Stream(rows, lengths, size=2, seed=(5,))
+    read = [stream.batch(number).tolist() for number in range(12)]
+    assert ordered == [(5, 0), (5, 1), (5, 2)]
+    for start in (0, 4, 8):
+        assert sorted(row for batch in read[start : start + 4] for row in batch) == sorted(
+            rows.tolist()
+        )
+    resumed = Stream(rows, lengths, size=2, seed=(5,))
+    assert [resumed.batch(number).tolist() for number in range(9, 12)] == read[9:]

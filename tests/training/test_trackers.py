@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from bot.errors import UserError
-from training.trackers import open_tracker
+from tests.training.tiny import tiny_recipe
+from training.fit import run as fit_run
+from training.trackers import Tracker, open_tracker
 
 Calls = list[tuple[Any, ...]]
 
@@ -108,3 +111,24 @@ def test_one_that_cannot_begin_does_not_stop_the_run(
     assert [record.getMessage() for record in caplog.records] == [
         "wandb failed (No API key configured.); the run goes on without it"
     ]
+
+
+def test_another_recipe_of_the_same_name_is_another_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else a tracker would go on with the curves of the first."""
+    names: list[str] = []
+
+    def opened(name: str, *, run: str, **_: Any) -> Tracker:
+        names.append(run)
+        return Tracker(name, lambda *_: None, lambda: None)
+
+    monkeypatch.setattr(fit_run, "open_tracker", opened)
+    for at, seed in enumerate((0, 0, 1)):
+        job = fit_run.Job(recipe=tiny_recipe(seed=seed), snapshot=tmp_path, out=tmp_path / str(at))
+        job.out.mkdir()
+        (tmp_path / "model.safetensors").touch()
+        identity = fit_run.identify(job.recipe, snapshot="s", base=tmp_path)
+        with ExitStack() as stack:
+            fit_run._open_journal(job, identity, None, stack)
+    assert names[0] == names[1] != names[2]

@@ -135,7 +135,7 @@ def _prepare(job: Job) -> tuple[Setting, str, Provenance]:
 
 def _open_journal(job: Job, identity: Identity, saved: Tree | None, stack: ExitStack) -> Journal:
     write_whole(job.out / RECIPE, recipe_text(job.recipe).encode())
-    name = f"{job.recipe.name}-{identity.snapshot}"
+    name = f"{job.recipe.name}-{identity.recipe[:8]}-{identity.snapshot}"
     config = {"recipe": job.recipe.name, **identity.as_dict()}
     tracker = open_tracker(job.tracker, run=name, config=config, directory=job.out)
     lines = saved["lines"] if saved is not None else 0

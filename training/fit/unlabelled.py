@@ -64,6 +64,7 @@ class Stream:
     size: int
     seed: tuple[int, ...]
     passes: dict[int, list[Ints]] = field(default_factory=dict)
+    """The one that is read, and the first, for all are as long."""
 
     def batch(self, number: int) -> Ints:
         per_pass = len(self._pass(0))
@@ -71,7 +72,8 @@ class Stream:
 
     def _pass(self, number: int) -> list[Ints]:
         if number not in self.passes:
-            self.passes.clear()
+            for done in self.passes.keys() - {0}:
+                del self.passes[done]
             lengths = [self.lengths[i] for i in self.rows]
             self.passes[number] = epoch_batches(lengths, size=self.size, seed=(*self.seed, number))
         return self.passes[number]
