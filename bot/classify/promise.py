@@ -16,23 +16,15 @@ from numpy.typing import NDArray
 from bot.classify.choices import Earlier, turned_lately
 from bot.classify.cuts import Rank, choose_cut
 from bot.classify.expectation import Expectation, expect
-from bot.core.bounds import lower_bound, upper_bound
+from bot.classify.records import Record, records_of
+from bot.core.bounds import lower_bound
 
 MIN_POSITIVES = 5
 MIN_NEGATIVES = 5
-MIN_RECORD = 5
-"""Known pairs on which a label was sure, forward-chained, before it may be applied."""
 SUGGEST_AT = 0.4
 LENIENCE = 2.5
 """However good the pool, a pair is applied only if it is at most this much likelier to be wrong than the
 promise allows on average; it costs little coverage and is the cushion for a repository that drifts."""
-DOUBT = (8.0, 2.0)
-"""Right and wrong applications that every label is taken to have behind it: a prior of .8, so that
-thin records do not vouch for themselves, and shifts within a small label do not break the promise."""
-MUTING_DELTA = 0.05
-"""Chance of muting a label that is as good as promised; muting takes away, so it spends nothing."""
-MAX_UNKNOWN = 0.5
-"""Share of a label's applications whose truth nobody settled, above which its record proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +85,20 @@ def make_promise(
     terms = _Terms(target, earlier.spends(delta), earlier)
     p, known = scored.probabilities, scored.known
     sure = winners(p, labels, exclusive) & (p >= max(0.5, 1 - LENIENCE * (1 - target)))
-    barred = _barred(history, labels, terms.earlier.broken)
+    barred = _barred(history, labels, earlier.broken)
     tested, expected = _cross_apply(scored, sure, barred, terms=terms)
     pooled = _pooled_cut(p, known, tested, terms)
-    records = _records(p, known, sure)
+    records = records_of(p, known, sure)
     unproven = _unproven(known[tested], pooled, terms)
     why = _reasons(barred, records, terms, unproven=unproven, learned_from=scored.learned_from)
     apply_at = _own_cuts(pooled, records, why, target)
-    reached = sure & (p >= np.array([np.inf if cut is None else cut for cut in apply_at]))
-    turned = turned_lately(known[reached & (known != 0)] > 0, target=target)
-    if turned and scored.current:
+    if turned := _turned(scored, sure, apply_at, target):
         # Nothing is applied until the newest are right again; what was proved is held for that day.
         why = tuple(reason or turned for reason in why)
         apply_at = (None,) * len(labels)
-    in_force = np.array([cut is not None for cut in apply_at], dtype=np.bool_)
+    in_force = [pooled.cut if pooled and cut is not None else None for cut in apply_at]
     expectation = expect(
-        expected & in_force & (p >= (pooled.cut if pooled else 1)),
+        expected & _above(p, in_force),
         known,
         history,
         labels=labels,
@@ -118,19 +108,41 @@ def make_promise(
         delta=terms.delta,
         lower_bound=_proved(pooled, terms),
     )
-    zero_shot = (history > 0).sum(axis=0) < MIN_POSITIVES
-    cuts = tuple(
-        LabelCut(cut, SUGGEST_AT, reason, bool(by_name))
-        for cut, reason, by_name in zip(apply_at, why, zero_shot, strict=True)
+    return Promise(
+        _label_cuts(apply_at, why, history),
+        replace(
+            expectation,
+            choice=earlier.choice,
+            rank=pooled.preset if pooled else None,
+            pairs=earlier.pairs,
+            since=earlier.since,
+        ),
     )
-    chosen = replace(
-        expectation,
-        choice=earlier.choice,
-        rank=pooled.preset if pooled else None,
-        pairs=earlier.pairs,
-        since=earlier.since,
+
+
+def _label_cuts(
+    apply_at: Sequence[float | None], why: Sequence[str], history: NDArray[np.int8]
+) -> tuple[LabelCut, ...]:
+    by_name = (history > 0).sum(axis=0) < MIN_POSITIVES
+    return tuple(
+        LabelCut(cut, SUGGEST_AT, reason, bool(zero_shot))
+        for cut, reason, zero_shot in zip(apply_at, why, by_name, strict=True)
     )
-    return Promise(cuts=cuts, expectation=chosen)
+
+
+def _turned(
+    scored: Scored, sure: NDArray[np.bool_], apply_at: Sequence[float | None], target: float
+) -> str:
+    """Why the record of these cuts no longer tells of today; "" if it does, or if it is not of today."""
+    if not scored.current:
+        return ""
+    reached = sure & _above(scored.probabilities, apply_at) & (scored.known != 0)
+    return turned_lately(scored.known[reached] > 0, target=target)
+
+
+def _above(p: NDArray[np.float64], cuts: Sequence[float | None]) -> NDArray[np.bool_]:
+    """Pairs [n, L] that reach the cut of their label; none of a label without a cut does."""
+    return np.asarray(p >= np.array([np.inf if cut is None else cut for cut in cuts]))
 
 
 def _proved(pooled: Rank | None, terms: _Terms) -> float | None:
@@ -157,7 +169,7 @@ def _pooled_cut(
 
 def _reasons(
     barred: Sequence[str],
-    records: Sequence[_Record],
+    records: Sequence[Record],
     terms: _Terms,
     *,
     unproven: str,
@@ -175,7 +187,7 @@ def _reasons(
 
 
 def _own_cuts(
-    pooled: Rank | None, records: Sequence[_Record], why: Sequence[str], target: float
+    pooled: Rank | None, records: Sequence[Record], why: Sequence[str], target: float
 ) -> tuple[float | None, ...]:
     return tuple(
         max(pooled.cut, record.own_cut(target)) if pooled and not reason else None
@@ -196,7 +208,7 @@ def _cross_apply(
     tested, expected = np.zeros((2, *p.shape), dtype=np.bool_)
     for block in np.unique(scored.block):
         here = scored.block == block
-        others = _records(p[~here], known[~here], sure[~here])
+        others = records_of(p[~here], known[~here], sure[~here])
         trusted = [
             not reason and not record.objection(terms.target)
             for reason, record in zip(barred, others, strict=True)
@@ -237,54 +249,6 @@ def _untaught(yes: int, no: int) -> str:
     if no < MIN_NEGATIVES:
         return f"hardly ever withheld ({no} times, {MIN_NEGATIVES} are needed): it tells nothing"
     return ""
-
-
-class _Record:
-    """What one label did where it was sure: its pairs by falling probability, right ones and known ones
-    counted up."""
-
-    def __init__(
-        self, p: NDArray[np.float64], known: NDArray[np.int8], sure: NDArray[np.bool_]
-    ) -> None:
-        rows = np.flatnonzero(sure)
-        rows = rows[np.argsort(-p[rows], kind="stable")]
-        self.p = p[rows]
-        self.right, self.known = np.cumsum(known[rows] > 0), np.cumsum(known[rows] != 0)
-
-    def own_cut(self, target: float) -> float:
-        """The lowest cut at which the record, with `DOUBT` added, reaches the target; infinite if it
-        never does."""
-        yes, no = DOUBT
-        reached = self.right + yes >= target * (self.known + yes + no) - 1e-9
-        good = np.flatnonzero(reached & (self.known > 0))
-        return float(self.p[good[-1]]) if len(good) else np.inf
-
-    def objection(self, target: float) -> str:
-        """Why the label cannot be trusted with the target, in words for a maintainer; "" if it can."""
-        right, n = (int(self.right[-1]), int(self.known[-1])) if len(self.p) else (0, 0)
-        if len(self.p) < MIN_RECORD:
-            return f"sure of it on {len(self.p)} past issues only, {MIN_RECORD} are needed"
-        if n < max(MIN_RECORD, (1 - MAX_UNKNOWN) * len(self.p)):
-            return (
-                f"of {len(self.p)} past issues it would go to, {len(self.p) - n} carry no label of its"
-                " family: nobody can say whether it is right"
-            )
-        if upper_bound(right, n, delta=MUTING_DELTA) < target:
-            return f"right in {right} of {n} known cases, surely below {target:.0%}"
-        return ""
-
-    def doubt(self, target: float) -> str:
-        """Why the label is not applied although nothing speaks against it; "" if it is."""
-        if np.isfinite(self.own_cut(target)):
-            return ""
-        right, n = int(self.right[-1]), int(self.known[-1])
-        return f"right in {right} of {n} known cases, too few to trust it with {target:.0%}"
-
-
-def _records(
-    p: NDArray[np.float64], known: NDArray[np.int8], sure: NDArray[np.bool_]
-) -> list[_Record]:
-    return [_Record(p[:, j], known[:, j], sure[:, j]) for j in range(p.shape[1])]
 
 
 def _unproven(known: NDArray[np.int8], pooled: Rank | None, terms: _Terms) -> str:
