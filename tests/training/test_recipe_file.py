@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from bot.errors import UserError
+from training.objectives.registry import TERMS, make_terms
 from training.recipe import RECIPES, Recipe
 from training.recipe_file import read_recipe, recipe_text
 
@@ -76,3 +78,12 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 def test_every_key_is_in_the_docs() -> None:
     text = (Path(__file__).parents[2] / "docs" / "fit.md").read_text(encoding="utf-8")
     assert [f.name for f in fields(Recipe) if f"`{f.name}`" not in text] == []
+
+
+@pytest.mark.parametrize("method", TERMS)
+def test_every_option_of_a_method_is_in_the_docs_with_its_default(method: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "fit.md").read_text(encoding="utf-8")
+    (line,) = (line for line in text.splitlines() if line.startswith(f"| `{method}` |"))
+    (made,) = make_terms({method: {}})
+    own = [f.name for f in fields(type(made)) if f.init]  # type: ignore[arg-type]
+    assert [x for x in own if f"`{x} = {json.dumps(getattr(made, x))}`" not in line] == []
