@@ -82,7 +82,9 @@ class Server:
         if answer.status_code == 401:
             raise UserError("The server does not know this token (LABELWRIGHT_AGENT_TOKENS there).")
         if answer.status_code == 404:
-            raise UserError("The server lends no runs: set LABELWRIGHT_AGENT_TOKENS there.")
+            raise UserError(
+                "The server lends no runs: look at its address, and set LABELWRIGHT_AGENT_TOKENS there."
+            )
         told = self._good(answer).json()
         return Leased(told["run"], told["lease"], told["files"])
 

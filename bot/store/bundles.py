@@ -159,14 +159,15 @@ def clear_previous(session: Session) -> None:
         _set_state(session, row.id, "retired", outcome="replaced twice")
 
 
-def take_back(session: Session, *, why: str) -> TakenBack | None:
+def take_back(session: Session, *, why: str, bundle: str | None = None) -> TakenBack | None:
     """Let every repository go back to the last head that served it on the bundle before: the champion
-    while a promotion runs, the previous one otherwise. None where there is none. Waits for whoever is
-    swapping a repository, and whoever comes later finds the bundle retired."""
+    while a promotion runs, the previous one otherwise. None where there is none, or where the newest is
+    not the `bundle` that is meant. Waits for whoever is swapping a repository, and whoever comes later
+    finds the bundle retired."""
     lock(session)
     gone = challenger(session) or champion(session)
     instead = previous(session) if gone is None or gone.state == "champion" else champion(session)
-    if gone is None or instead is None:
+    if gone is None or instead is None or bundle not in (None, gone.id):
         return None
     _set_state(session, gone.id, "retired", outcome=why, taken_back=True)
     _set_state(session, instead.id, "champion")

@@ -140,6 +140,23 @@ def test_a_challenger_that_a_worker_cannot_open_is_taken_back(
         assert "Taken back: a worker cannot use it" in runs.get(session, run_id).outcome
 
 
+def test_two_workers_take_back_one_bundle_not_two(
+    there: Deployment, old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both found that they cannot open it; what serves instead is not to be blamed for that."""
+    there.promote()
+    cut_short(there.place / new)
+    demote = takeover.demote
+
+    def after_another(*args: Any, **more: Any) -> str:
+        demote(*args, **more)
+        return demote(*args, **more)
+
+    monkeypatch.setattr(takeover, "demote", after_another)
+    assert there.work_off(*MOVING) == ["embed ignored"]
+    assert there.states == {old: "champion", new: "retired"}
+
+
 def test_a_swap_that_comes_too_late_changes_nothing(
     there: Deployment, old: str, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

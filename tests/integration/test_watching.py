@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from bot.core.types import Decision, LabelEvent
+from bot.jobs.rollout import watching
 from bot.jobs.rollout.watching import look_after
 from bot.store import (
     bundles,
@@ -116,6 +118,30 @@ def test_a_rise_takes_the_bundle_back_and_is_told(
         told = client.get("/metrics").text
     assert 'labelwright_bundle_taken_back{bundle="new",name="new one"} 1.0' in told
     assert 'labelwright_bundle_repositories{bundle="old",state="champion"} 1.0' in told
+
+
+def test_an_alarm_is_about_the_bundle_that_was_watched(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next promotion began while its figures were read: that one has set nothing yet."""
+    promoted(database)
+    life(database, before=120, after=60, wrong_every=2)
+    demote = watching.demote
+
+    def late(*args: Any, **more: Any) -> str:
+        with database.session() as session:
+            bundles.clear_previous(session)
+            bundles.add(session, "third", name="", directory="", state="challenger", run_id=None)
+        return demote(*args, **more)
+
+    monkeypatch.setattr(watching, "demote", late)
+    look_after(database)
+    with database.session() as session:
+        assert {row.id: row.state for row in bundles.newest(session)} == {
+            "third": "challenger",
+            "new": "champion",
+            "old": "retired",
+        }
 
 
 def test_the_same_rate_alarms_nobody(database: Database) -> None:

@@ -328,6 +328,17 @@ def test_a_wrong_token_is_named(url: str) -> None:
     server.close()
 
 
+def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    with socket.socket() as deaf:  # bound, so that nobody else comes to listen there
+        deaf.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        words = ["agent", "--server", url, "--token-file", str(token), "--once"]
+        answer = CliRunner().invoke(app, [*words, "--directory", str(tmp_path / "box")])
+    assert (answer.exit_code, f"{url} is out of reach" in answer.output) == (2, True)
+
+
 def test_the_token_never_crosses_a_network_in_clear(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text(TOKEN)

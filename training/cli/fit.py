@@ -57,6 +57,8 @@ def agent(
     """Fit runs for a server: pulls them, brings models back; needs no open port and no GitHub key."""
     with polite_errors():
         need_training_extra()
+        import httpx
+
         from training.agent import Server, work_on, work_once
         from training.launch.local import Local
 
@@ -64,12 +66,12 @@ def agent(
             token = token_file.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise UserError(f"{token_file}: cannot be read ({error.strerror}).") from None
+        if not server.startswith("https://") and not _loopback(server):
+            raise UserError(f"{server}: the token would cross the network in clear; use https://.")
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{directory}: no run can be kept there ({error.strerror}).") from None
-        if not server.startswith("https://") and not _loopback(server):
-            raise UserError(f"{server}: the token would cross the network in clear; use https://.")
         client = Server(server, token)
         try:
             if once:
@@ -77,6 +79,8 @@ def agent(
                     pass
             else:
                 work_on(client, Local(ranks), directory)
+        except httpx.HTTPError as error:
+            raise UserError(f"{server} is out of reach: {error}") from None
         finally:
             client.close()
 

@@ -15,15 +15,18 @@ from bot.store.engine import Database
 log = logging.getLogger(__name__)
 
 
-def demote(database: Database, *, why: str) -> str:
+def demote(database: Database, *, why: str, bundle: str | None = None) -> str:
     """Let every repository be served by the bundle before again, from the next issue on; what people
-    taught since is learned in the background.
+    taught since is learned in the background. `bundle`: the one that is meant, if any; another one that
+    came meanwhile stays.
 
     Raises:
         UserError: there is none to go back to.
     """
     with database.session() as session:
-        back = bundles.take_back(session, why=why)
+        back = bundles.take_back(session, why=why, bundle=bundle)
+        if back is None and bundle is not None:
+            return f"{bundle} was taken back or replaced meanwhile: what serves stays."
         if back is None:
             raise UserError("No bundle served before the one that serves: nothing to go back to")
         for repository_id in back.repositories:

@@ -79,6 +79,6 @@ def _open(context: Context, bundle: str) -> Encoder:
             if row.state == "champion":
                 raise
             why = str(error)
-    told = demote(context.database, why=f"a worker cannot use it: {why}")
+    told = demote(context.database, why=f"a worker cannot use it: {why}", bundle=bundle)
     log.error(told)
     raise Ignore(told)

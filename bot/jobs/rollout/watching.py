@@ -51,7 +51,7 @@ def look_after(database: Database) -> str:
     for window, verdict in verdicts.items():
         if verdict.risen:
             log.error("corrections rose under bundle %s: it is taken back", pair.new.id)
-            return demote(database, why=_alarm(pair, window, verdict))
+            return demote(database, why=_alarm(pair, window, verdict), bundle=pair.new.id)
     compared = max(verdict.issues_after for verdict in verdicts.values())
     return (
         f"{said}; {pair.new.id} is watched on {compared} issues, no rise of corrections is proved"
