@@ -118,11 +118,23 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_trained(
         method_recipe(small(terms={"uda": {"sure": 2}}), "uda")
 
 
+def test_a_method_that_learns_from_the_unlabelled_is_not_compared_without(
+    base: Path, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "train", make_rows(9))
+    bench = open_bench(file, file, recipe=small(), base=base)
+    with pytest.raises(UserError, match="3 shots leave no issue unlabelled for uda"):
+        run_series(bench, [Trial(method="uda", shots=3, seed=0)], tmp_path / "out")
+
+
 def test_what_does_not_exist_is_named(files: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no method 'umda'.*supervised, ust, uda, cap"):
         method_recipe(small(), "umda")
-    words = ["lab", "--train", str(files[0]), "--test", str(files[1])]
-    words += ["--out", str(tmp_path / "o"), "--shots", "8,many"]
-    answer = CliRunner().invoke(app, words)
-    assert answer.exit_code == 2
-    assert "give whole numbers" in answer.output
+    words = ["lab", "--train", str(files[0]), "--test", str(files[1]), "--out", str(tmp_path / "o")]
+    for more, told in (
+        (["--shots", "8,many"], "give whole numbers"),
+        (["--methods", ","], "--methods ,: name one"),
+    ):
+        answer = CliRunner().invoke(app, [*words, *more])
+        assert answer.exit_code == 2
+        assert told in answer.output

@@ -37,6 +37,8 @@ def lab(
 
         chosen = recipe_named("fast") if recipe is None else read_recipe(recipe)
         names = [name.strip() for name in methods.split(",") if name.strip()]
+        if not names:
+            raise UserError(f"--methods {methods}: name one at least.")
         for name in names:
             method_recipe(chosen, name)
         bench = open_bench(train, test, recipe=chosen, base=encoder)

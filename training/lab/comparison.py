@@ -85,7 +85,7 @@ def made_of(bench: Bench, method: str) -> str:
 
 
 def run_trial(bench: Bench, trial: Trial) -> dict[str, Any]:
-    """Train and test; figures of the trial.
+    """Train and test; figures of the trial. UserError for a method that no unlabelled issue is left for.
 
     Returns:
         The trial's own fields, what it was made of, issues and pool, micro and macro F1 (arg-max of
@@ -94,6 +94,10 @@ def run_trial(bench: Bench, trial: Trial) -> dict[str, Any]:
     drawn = draw_shots(bench.train, trial.shots, seed=trial.seed)
     recipe = replace(method_recipe(bench.recipe, trial.method), seed=trial.seed)
     lesson = _lesson(bench, drawn)
+    if recipe.terms and not lesson.pool.texts:
+        raise UserError(
+            f"{trial.shots} shots leave no issue unlabelled for {trial.method}. Give fewer, or a larger file."
+        )
     started = time.perf_counter()
     network = _train(bench, recipe, lesson)
     seconds = time.perf_counter() - started
