@@ -10,16 +10,15 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bot.core.types import ActorKind, LabelEvent
 from bot.errors import UserError
+from bot.github.payloads import AT_CREATION
 
 FORMAT = "each line must be a JSON object with title, body and labels, the file plain or gzip"
-AT_CREATION = timedelta(seconds=1)
-"""A label that the author set so soon came with the form."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from bot.classify.words import (
     learn_vocabulary,
     weigh_words,
 )
+from bot.core.provenance import STANDING
 from bot.core.types import IssueText
 
 Floats = NDArray[np.float32]
@@ -39,8 +40,6 @@ INTERCEPT_PENALTY = 1.0
 CENTRE_WEIGHT = 4
 """Issues that the mean label vector stands for in the repository's mean, until there are real ones."""
 STEPS = 60
-INSIDERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
-
 
 EVIDENCE = ("vector", "words", "base", "rival")
 """What a pair is judged by: the logit of each side less the base rate's, the base rate's log-odds, and
@@ -202,7 +201,7 @@ def author_marks(associations: Sequence[str] | None) -> list[str] | None:
     an issue is filed, so that a history read today would show them as they were not."""
     if associations is None:
         return None
-    return ["insider" if found in INSIDERS else "" for found in associations]
+    return ["insider" if found in STANDING else "" for found in associations]
 
 
 def zero_shot(label_vectors: Floats) -> Floats:

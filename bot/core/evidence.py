@@ -42,7 +42,6 @@ def known_row(
     *,
     current: Collection[str] = (),
     events: Sequence[LabelEvent] = (),
-    removed: Collection[str] = (),
     families: Mapping[str, str] | None = None,
     exclusive: Sequence[Sequence[str]] = (),
     settled: bool = True,
@@ -51,14 +50,13 @@ def known_row(
 
     `current`: labels it carries now; those without an event count as set by a human (histories
     read without provenance). `events`: what is known of who added or removed what; the latest
-    event of a label tells. `removed`: labels known to be taken off by a human, without event.
-    `families`: label -> family, `families_of(labels)` if not given. `settled`: the settling days
-    have passed, so that the absence of a sibling label is a human's choice and not haste.
+    event of a label tells. `families`: label -> family, `families_of(labels)` if not given. `settled`:
+    the settling days have passed, so that the absence of a sibling label is a human's choice and not haste.
 
     Only learnable labels speak for their family: `duplicate` or `needs-triage` on an issue says
     nothing about whether it is a bug.
     """
-    chosen, refused, foreign = _by_provenance(current, events, removed)
+    chosen, refused, foreign = _by_provenance(current, events)
     row = np.zeros(len(labels), dtype=np.int8)
     if not chosen and not refused:
         return row
@@ -102,7 +100,7 @@ def unopposed(
 
 
 def _by_provenance(
-    current: Collection[str], events: Sequence[LabelEvent], removed: Collection[str]
+    current: Collection[str], events: Sequence[LabelEvent]
 ) -> tuple[set[str], set[str], set[str]]:
     """(set by a human, removed by a human, touched last by someone who is no evidence)."""
     latest = _latest(events)
@@ -110,8 +108,7 @@ def _by_provenance(
     chosen = {name for name, event in human.items() if event.added}
     chosen |= {name for name in current if name not in latest}
     refused = {name for name, event in human.items() if not event.added}
-    refused |= {name for name in removed if name not in human} - chosen
-    return chosen, refused, latest.keys() - human.keys() - refused
+    return chosen, refused, latest.keys() - human.keys()
 
 
 def _latest(events: Sequence[LabelEvent]) -> dict[str, LabelEvent]:

@@ -16,15 +16,6 @@ from bot.core.process_labels import DEFAULT_PROCESS_LABELS
 from bot.core.rules_file import RulesFile, read_rules_file
 from bot.core.types import Mode
 
-__all__ = [
-    "DEFAULT_PROCESS_LABELS",
-    "LabelRule",
-    "Rules",
-    "learnable",
-    "parse_rules",
-    "rules_schema",
-]
-
 _BUILT_IN = frozenset(("*", *DEFAULT_PROCESS_LABELS))
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 

@@ -5,7 +5,6 @@ What was decided is held against the rules and the issue once more, for much may
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,7 +24,7 @@ from bot.jobs.context import Context
 from bot.jobs.learning.taught import record_events
 from bot.jobs.served import served
 from bot.jobs.suggesting import Suggesting, suggest
-from bot.jobs.turn import EARLY, NotYet, Turn
+from bot.jobs.turn import NotYet, Turn
 from bot.store import effects, label_events, labels
 from bot.store.tables import Decision as StoredDecision
 from bot.store.tables import Effect
@@ -95,7 +94,13 @@ def apply_pending(
     try:
         done = _Writing(context, place, turn).write(pending)
     except NotYet:
-        return _come_back(context, place, turn)
+        return turn.park(
+            queue.TASK_APPLY,
+            lock=queue.issue_lock(place.repository_id, place.number),
+            key=f"apply/{issue_id}",
+            issue_id=issue_id,
+            waited=turn.waited,
+        )
     return f"applied {', '.join(done)}" if done else "applied nothing"
 
 
@@ -130,22 +135,6 @@ def _place(session: Session, issue_id: int) -> Place:
         rules=parse_rules(repository.rules_text or ""),
         removed=frozenset(label_events.removed_by_human(session, issue_id)),
     )
-
-
-def _come_back(context: Context, place: Place, turn: Turn) -> str:
-    """Back to the queue until shortly before our turn."""
-    assert turn.moment is not None
-    wait = turn.moment - time.time()
-    job = queue.Job(
-        task=queue.TASK_APPLY,
-        args={"issue_id": place.issue_id, "moment": turn.moment, "waited": turn.waited},
-        lock=queue.issue_lock(place.repository_id, place.number),
-        queueing_lock=None,
-        queue=queue.LIVE,
-    )
-    with context.database.session() as session:
-        queue.park(session, job, after=max(0.0, wait - EARLY), key=f"apply/{place.issue_id}")
-    return f"waits {wait:.0f} s for the installation's next write"
 
 
 class _Writing:

@@ -7,8 +7,10 @@ that what is read before it does not eat up the distance.
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from bot.errors import RetryLater
+from bot.jobs import queue
 from bot.jobs.context import Context
 from bot.store import installations
 
@@ -20,7 +22,6 @@ EARLY = 2.0
 
 GRACE = 5.0
 """Seconds after its moment at which a turn has passed; the next one is taken then."""
-
 
 NOTIFYING = 3
 """Turns that a comment takes: GitHub asks for three seconds around what notifies people."""
@@ -72,6 +73,16 @@ class Turn:
         assert self.moment is not None
         after = max(0.1, self.moment - time.time() - EARLY)
         return RetryLater("the installation's next write is waited for", after=after)
+
+    def park(self, task: str, *, lock: str, key: str, **args: Any) -> str:
+        """After `NotYet`: a job of its own goes on with this turn, shortly before its moment. In words."""
+        assert self.moment is not None
+        wait = self.moment - time.time()
+        args["moment"] = self.moment
+        job = queue.Job(task, args, lock=lock, queueing_lock=None, queue=queue.LIVE)
+        with self._context.database.session() as session:
+            queue.park(session, job, after=max(0.0, wait - EARLY), key=key)
+        return f"waits {wait:.0f} s for the installation's next write"
 
     def _take(self, slots: int) -> float:
         with self._context.database.session() as session:

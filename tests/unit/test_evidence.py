@@ -48,7 +48,6 @@ def test_both_of_an_exclusive_group_are_what_the_human_said() -> None:
 
 
 def test_what_a_human_removed_is_negative() -> None:
-    assert row(removed={"bug"}) == [-1, 0, 0, 0]
     assert row(events=[event("bug"), event("bug", added=False, day=1)]) == [-1, 0, 0, 0]
 
 
@@ -103,7 +102,8 @@ def test_a_history_is_its_rows() -> None:
 def test_a_human_positive_is_never_turned(
     current: set[str], removed: set[str], settled: bool
 ) -> None:
-    found = row(current=current, removed=removed, settled=settled, exclusive=[LABELS])
+    told = [event(label, added=False) for label in removed - current]
+    found = row(current=current, events=told, settled=settled, exclusive=[LABELS])
     assert all(found[LABELS.index(label)] == 1 for label in current)
     assert all(found[LABELS.index(label)] == -1 for label in removed - current)
 

@@ -14,14 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.patterns import has_wildcard, matches_any, plain_name
-from bot.core.rules import (
-    DEFAULT_PROCESS_LABELS,
-    LabelRule,
-    Rules,
-    learnable,
-    parse_rules,
-    rules_schema,
-)
+from bot.core.process_labels import DEFAULT_PROCESS_LABELS
+from bot.core.rules import LabelRule, Rules, learnable, parse_rules, rules_schema
 from bot.core.rules_file import RulesFile
 from bot.core.yaml_document import MAX_BYTES
 from bot.errors import UserError

@@ -58,6 +58,11 @@ class Past:
         found = {name: self.rules.family_of(name) for name in self.names}
         return {name: family for name, family in found.items() if family}
 
+    def settled(self, settling: timedelta) -> list[bool]:
+        """[issues]: whether people had the settling days to label it."""
+        before = datetime.now(UTC) - settling
+        return [issue.created_at < before for issue in self.issues]
+
     def exclusive(self) -> tuple[tuple[str, ...], ...]:
         """Groups of which an issue carries one label, as people labelled so far or the rules say."""
         sets = [by_people(issue.labels, self.events.get(issue.id, ())) for issue in self.issues]
@@ -88,7 +93,6 @@ def known_pairs(
     past: Past, names: Sequence[str], *, exclusive: Groups, settling: timedelta
 ) -> KnownPairs:
     """int8 [issues, names]."""
-    settled_before = datetime.now(UTC) - settling
     families = {
         name: past.rules.family_of(name) or family for name, family in families_of(names).items()
     }
@@ -99,20 +103,19 @@ def known_pairs(
             events=past.events.get(issue.id, ()),
             families=families,
             exclusive=exclusive,
-            settled=issue.created_at < settled_before,
+            settled=settled,
         )
-        for issue in past.issues
+        for issue, settled in zip(past.issues, past.settled(settling), strict=True)
     ]
     return np.array(rows, dtype=np.int8).reshape(len(rows), len(names))
 
 
 def weak_pairs(past: Past, names: Sequence[str], *, settling: timedelta) -> NDArray[np.bool_]:
     """[issues, names]: labels of ours that people had the settling days to take off, and did not."""
-    settled_before = datetime.now(UTC) - settling
     found = np.zeros((len(past.issues), len(names)), dtype=np.bool_)
-    for row, issue in enumerate(past.issues):
-        events = past.events.get(issue.id, ())
-        if events and issue.created_at < settled_before:
+    for row, settled in enumerate(past.settled(settling)):
+        issue = past.issues[row]
+        if settled and (events := past.events.get(issue.id)):
             found[row] = unopposed(names, current=issue.labels, events=events)
     return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,12 +43,8 @@ def read_evidence(
     worth = silence.evidence_weights(session, repository_id)
     weights = np.array([worth.get(issue.id, 0.0) for issue in past.issues], dtype=np.float64)
     decided = silence.decided_labels(session, repository_id)
-    settled_before = datetime.now(UTC) - settling
-    rows = [
-        row
-        for row, issue in enumerate(past.issues)
-        if issue.id in decided and issue.created_at < settled_before
-    ]
+    settled = enumerate(past.settled(settling))
+    rows = [row for row, has in settled if has and past.issues[row].id in decided]
     done = silence.labels_set(session, repository_id)
     meant = [(decided if weights[row] else done).get(past.issues[row].id, set()) for row in rows]
     applied = np.array([[name in labels for name in names] for labels in meant], dtype=np.bool_)

@@ -8,8 +8,6 @@ status, not for a comment.
 
 from __future__ import annotations
 
-import time
-
 from sqlalchemy.orm import Session
 
 from bot.core import answers as texts
@@ -18,8 +16,8 @@ from bot.errors import Ignore
 from bot.github.limits import PermissionMissing
 from bot.jobs import queue
 from bot.jobs.context import Context
-from bot.jobs.served import served
-from bot.jobs.turn import EARLY, NotYet, Turn
+from bot.jobs.served import SILENT, served
+from bot.jobs.turn import NotYet, Turn
 from bot.store import answers, repositories, silence
 from bot.store.tables import Repository
 
@@ -63,7 +61,13 @@ def tell_of_rules(
             before_write=turn.notifying,
         )
     except NotYet:
-        return _come_back(context, repository_id, number, turn)
+        return turn.park(
+            queue.TASK_NOTICE,
+            lock=queue.issue_lock(repository_id, number),
+            key=f"notice/{repository_id}/again",
+            repository_id=repository_id,
+            number=number,
+        )
     except Ignore:  # the issue is gone, and what was said there with it: the next one is to hear it
         with context.database.session() as session:
             answers.save_notice(session, repository_id, number=place, error="")
@@ -75,7 +79,7 @@ def tell_of_rules(
 
 def _place(session: Session, row: Repository, number: int | None) -> int | None:
     """The issue on which there is something new to say; None where there is nothing, or no place yet."""
-    if row.status in ("paused", "removed") or parse_rules(row.rules_text or "").mode == "dry-run":
+    if row.status in SILENT or parse_rules(row.rules_text or "").mode == "dry-run":
         return None
     error, notice = _error(row), answers.notice(session, row.id)
     before = notice.error if notice is not None else ""
@@ -91,19 +95,3 @@ def _error(row: Repository) -> str:
     """What is wrong with the file itself; "" where nothing is."""
     error = row.rules_error or ""
     return "" if PermissionMissing.WORDS in error else error
-
-
-def _come_back(context: Context, repository_id: int, number: int, turn: Turn) -> str:
-    """Back to the queue until shortly before our turn."""
-    assert turn.moment is not None
-    wait = turn.moment - time.time()
-    job = queue.Job(
-        task=queue.TASK_NOTICE,
-        args={"repository_id": repository_id, "number": number, "moment": turn.moment},
-        lock=queue.issue_lock(repository_id, number),
-        queueing_lock=None,
-        queue=queue.LIVE,
-    )
-    with context.database.session() as session:
-        queue.park(session, job, after=max(0.0, wait - EARLY), key=f"notice/{repository_id}/again")
-    return f"waits {wait:.0f} s for the installation's next write"
