@@ -241,6 +241,7 @@ def test_figures_that_cannot_be_written(tmp_path: Path, base: Path) -> None:
     taken.mkdir()
     for out, message in (
         (tmp_path / "no" / "out.json", "no such folder"),
+        (tmp_path / "taken" / ".." / file.name, "holds the issues"),
         (taken, "cannot be written"),
     ):
         result = run("--train", file, "--test", file, "--encoder", base, "--json", out)

@@ -61,7 +61,7 @@ def score(
     with polite_errors():
         need_training_extra()
         names = _names(labels)
-        _check(names, min_count, json_out)
+        _check(names, min_count, json_out, read=(train, test))
         from training.scoring.score import Question
 
         question = Question(
@@ -86,11 +86,15 @@ def _names(labels: str) -> tuple[str, ...]:
     return tuple(name.strip() for row in read for name in row if name.strip())
 
 
-def _check(labels: tuple[str, ...], min_count: int | None, json_out: Path | None) -> None:
+def _check(
+    labels: tuple[str, ...], min_count: int | None, json_out: Path | None, *, read: tuple[Path, ...]
+) -> None:
     if labels and min_count is not None:
         raise UserError("--labels and --min-count both choose the labels: give one of them.")
     if json_out is not None and not json_out.absolute().parent.is_dir():
         raise UserError(f"{json_out}: there is no such folder. Make it, or give another --json.")
+    if json_out is not None and json_out.resolve() in [path.resolve() for path in read]:
+        raise UserError(f"{json_out} holds the issues. Give another --json.")
 
 
 def _recipe(name: str) -> Recipe:
