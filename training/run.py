@@ -246,10 +246,20 @@ def _decide(house: House, run_id: int, work: Work, on_progress: OnProgress) -> s
     write_report(work.directory / "report", evaluation, case, verdict, card=card)
     outcome = " ".join(verdict.reasons)
     if verdict.promote:
+        _check_champion(house, case.champion, bundle)
         outcome = f"{outcome} {house.promote(bundle, run_id)}"
     with house.database.session() as session:
         runs.finish(session, run_id, "promoted" if verdict.promote else "kept", outcome)
     return outcome
+
+
+def _check_champion(house: House, champion: str, bundle: Path) -> None:
+    """An evaluation takes its time, and only what lost it may be replaced for it."""
+    if (serves := read_bundle(house.champion(), files=()).manifest.bundle_id) != champion:
+        raise GiveUp(
+            f"it won against {champion}, but {serves} came to serve meanwhile. The next run is held against that; "
+            f"on your word alone `labelwright models promote {bundle}` lets this one take over."
+        )
 
 
 def _export(out: Path, bundle: Path, snapshot: Snapshot) -> dict[str, Any]:

@@ -165,6 +165,7 @@ def run_schedules(
             ),
             schedule.trigger,
             id=schedule.name,
+            name=schedule.name,  # what the log tells
             coalesce=True,
             misfire_grace_time=None,
         )

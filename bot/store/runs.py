@@ -225,6 +225,14 @@ def finish(session: Session, run_id: int, status: Ending, outcome: str) -> None:
         .values(finished_at=datetime.now(UTC))
         .returning(Run.id)
     )
-    if session.execute(ended).first() is not None:
-        level = logging.ERROR if status == "failed" else logging.INFO
-        log.log(level, "run %d %s: %s", run_id, status, outcome)
+    if session.execute(ended).first() is None:
+        return
+    if status == "failed":
+        log.error(
+            "run %d failed: %s\n`labelwright-train run --resume %d` goes on.",
+            run_id,
+            outcome,
+            run_id,
+        )
+    else:
+        log.info("run %d %s: %s", run_id, status, outcome)

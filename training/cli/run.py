@@ -76,11 +76,18 @@ def runs() -> None:
         table = Table()
         for column in ("run", "began", "reason", "launcher", "status", "outcome"):
             table.add_column(column)
-        for row in store.newest(session):
+        found = store.newest(session)
+        for row in found:
             began = f"{row.created_at:%Y-%m-%d %H:%M}"
             told = (began, row.reason, row.launcher, row.status, row.outcome)
             table.add_row(str(row.id), *map(escape, told))
     console.print(table)
+    if any(row.status == "failed" for row in found):
+        console.print(
+            "`labelwright-train run --resume RUN` goes on where one failed, once what stood in its way is gone.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def schedule(

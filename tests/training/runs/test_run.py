@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import logging
 import shutil
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete
 from typer.testing import CliRunner
 
+from bot.classify.build import build_bundle
 from bot.classify.bundle import read_bundle
 from bot.cli import terminal
 from bot.errors import GiveUp, LabelwrightError, UserError
@@ -97,6 +100,64 @@ def test_what_wins_is_promoted(
     assert outcome == "The challenger is promoted: it is better. It is being rolled out."
 
 
+def test_what_it_was_not_held_against_stays(
+    house: House,
+    recipe: Recipe,
+    promoted: Promoted,
+    tiny_weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody promoted another by hand while it was evaluated."""
+    other = build_bundle(tiny_weights, tmp_path / "other", max_tokens=9).manifest.bundle_id
+    serves = iter([house.champion()])
+    house = replace(house, champion=lambda: next(serves, tmp_path / "other"))
+    yes = Verdict(True, ("The challenger is promoted: it is better.",), 0.01, tried=True)
+    monkeypatch.setattr(run_module, "judge", lambda case, past, terms: yes)
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    with pytest.raises(GiveUp, match=f"{other} came to serve meanwhile"):
+        go_on(house, run_id, on_progress=silent)
+    assert (row(house, run_id).status, promoted.asked) == ("failed", [])
+
+
+STEPS = (
+    (run_module, "clear_run"),
+    (run_module, "export_fit"),
+    (run_module, "evaluate"),
+    (runs, "note_verdict"),
+    (run_module, "write_report"),
+    (runs, "finish"),
+)
+
+
+def test_a_run_that_is_killed_after_any_step_goes_on(
+    house: House,
+    recipe: Recipe,
+    here: Here,
+    promoted: Promoted,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    yes = Verdict(True, ("The challenger is promoted: it is better.",), 0.01, tried=True)
+    monkeypatch.setattr(run_module, "judge", lambda case, past, terms: yes)
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    for module, step in STEPS:
+        done = getattr(module, step)
+
+        def dying(*given: Any, done: Callable[..., Any] = done, **more: Any) -> None:
+            done(*given, **more)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as power:
+            power.setattr(module, step, dying)
+            with pytest.raises(KeyboardInterrupt):
+                go_on(house, run_id, on_progress=silent)
+    go_on(house, run_id, on_progress=silent)
+    assert (row(house, run_id).status, here.fits) == ("promoted", 1)
+    assert {asked for _, asked in promoted.asked} == {run_id}
+    with house.database.session() as session:
+        assert [one.id for one in runs.finished(session)] == [run_id]
+
+
 def test_a_failed_fit_is_a_row_and_an_alert(
     house: House, recipe: Recipe, here: Here, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -107,6 +168,7 @@ def test_a_failed_fit_is_a_row_and_an_alert(
     failed = row(house, run_id)
     assert (failed.status, failed.outcome) == ("failed", "the loss became nan in step 3")
     assert "the loss became nan" in caplog.text
+    assert f"`labelwright-train run --resume {run_id}` goes on" in caplog.text
 
 
 @pytest.mark.parametrize("what", ["bundle", "snapshot"])
@@ -215,3 +277,4 @@ def test_the_end_of_a_log_is_listed_as_it_is(
     told = CliRunner().invoke(app, ["runs"], env={"COLUMNS": "200"})
     assert told.exit_code == 0
     assert "[rank0]: see [/x]" in told.output
+    assert "labelwright-train run --resume RUN" in told.output
