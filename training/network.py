@@ -73,7 +73,7 @@ def open_encoder(source: Path | None) -> Encoder:
     """The encoder of a directory in Hugging Face's layout; the base encoder if none is given."""
     from transformers import AutoModel
 
-    backbone = AutoModel.from_pretrained(_locate(source), dtype=torch.float32)
+    backbone = AutoModel.from_pretrained(encoder_directory(source), dtype=torch.float32)
     if hasattr(backbone, "pooler"):
         backbone.pooler = None  # not used by the mean; untrained in most sentence encoders
     return Encoder(backbone)
@@ -83,10 +83,11 @@ def open_tokenizer(source: Path | None) -> Any:
     """`tokenizers.Tokenizer` of the same directory."""
     from tokenizers import Tokenizer
 
-    return Tokenizer.from_file(str(_locate(source) / "tokenizer.json"))
+    return Tokenizer.from_file(str(encoder_directory(source) / "tokenizer.json"))
 
 
-def _locate(source: Path | None) -> Path:
+def encoder_directory(source: Path | None) -> Path:
+    """`source`, or the base encoder; UserError if there is no encoder."""
     path = source if source is not None else find_base_weights()
     for name in ("config.json", "tokenizer.json"):
         if not (path / name).is_file():

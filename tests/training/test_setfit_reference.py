@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot.errors import UserError
 from tests.training.tiny import filed, make_rows, make_tiny_encoder, tiny_recipe
 from training.scoring.setfit_reference import train_setfit
 from training.task import make_task
@@ -32,3 +33,13 @@ def test_setfit_trains_on_the_same_task(base: Path, two_labels: bool) -> None:
     assert positive > negative
     if not two_labels:
         assert found.sum(axis=1) == pytest.approx(1)
+
+
+def test_what_setfit_fails_on_is_refused_politely(tmp_path: Path) -> None:
+    """Of issues of one kind it finds no pair that differs, and says so by an IndexError."""
+    issues = [{**row, "labels": ["bug", "docs"]} for row in make_rows(6)]
+    with pytest.raises(UserError, match="6 issues of a/one bear the same labels"):
+        train_setfit(make_task(filed(issues)), tiny_recipe(engine="setfit"), seed=0, base=None)
+    task = make_task(filed(make_rows(6)))
+    with pytest.raises(UserError, match="no encoder there"):
+        train_setfit(task, tiny_recipe(engine="setfit"), seed=0, base=tmp_path)

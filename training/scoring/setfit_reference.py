@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from bot.classify.weights import find_base_weights
+from bot.errors import UserError
 from training.data import FiledIssue
+from training.network import encoder_directory
 from training.recipe import Recipe
 from training.scoring.held_out import HeldOut
 from training.scoring.stacking import Floats64
@@ -44,7 +45,7 @@ class SetFitScorer:
 
 
 def train_setfit(task: Task, recipe: Recipe, *, seed: int, base: Path | None) -> SetFitScorer:
-    """Train on the issues of a task that carry one of its labels."""
+    """Train on the issues of a task that carry one of its labels. UserError if all carry the same."""
     from datasets import Dataset  # type: ignore[import-untyped,unused-ignore]
     from setfit import SetFitModel, Trainer, TrainingArguments
 
@@ -52,6 +53,11 @@ def train_setfit(task: Task, recipe: Recipe, *, seed: int, base: Path | None) ->
     rows = np.flatnonzero(
         positive.any(axis=1)
     )  # a row without labels would become a (x, x) -> 0 pair
+    if len(np.unique(positive[rows], axis=0)) < 2:
+        raise UserError(
+            f"All {len(rows)} issues of {', '.join(task.space.repos[:3])} bear the same labels: SetFit learns "
+            "from what differs. Leave the repository out, or take another recipe."
+        )
     targets = positive.argmax(axis=1) if task.space.single else positive.astype(int)
     data = Dataset.from_dict(
         {
@@ -62,7 +68,7 @@ def train_setfit(task: Task, recipe: Recipe, *, seed: int, base: Path | None) ->
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = SetFitModel.from_pretrained(
-            str(base if base is not None else find_base_weights()),
+            str(encoder_directory(base)),
             multi_target_strategy=None if task.space.single else "one-vs-rest",
         )
         model.model_body.max_seq_length = recipe.max_tokens
