@@ -51,10 +51,13 @@ def read_issues(
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; {FORMAT}")
-    found = [issue for issue in _parse(path) if repo is None or issue.repo == repo]
+    every = list(_parse(path))
+    if not every:
+        raise UserError(f"{path} has no issues; {FORMAT}")
+    found = [issue for issue in every if repo is None or issue.repo == repo]
     if not found:
-        where = f"{path} has no issues" + (f" of {repo}" if repo else "")
-        raise UserError(f"{where}; {FORMAT}")
+        there = ", ".join(sorted({issue.repo for issue in every}))
+        raise UserError(f"{path} has no issues of {repo}; it has some of {there[:200]}")
     return found if as_listed else sorted(found, key=_order(found))
 
 

@@ -9,17 +9,19 @@ import json
 import os
 import secrets
 import socket
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse
 
-from bot.errors import UserError
+from bot.errors import LabelwrightError, RetryLater, UserError
 from bot.github.manifest import Credentials, app_manifest, convert_manifest
 
 ENV_FILE = "labelwright.env"
@@ -72,9 +74,9 @@ def registration_app(
     new_app_url: str,
     convert: Convert,
     data_dir: Path,
-    done: Callable[[Registered], None],
+    done: Callable[[Registered | LabelwrightError], None],
 ) -> FastAPI:
-    """The page, and the address that GitHub sends the browser back to."""
+    """The page, and the address that GitHub sends the browser back to. `done` is told how it ended."""
     state = secrets.token_urlsafe(16)
     app = FastAPI(openapi_url=None)
 
@@ -86,7 +88,13 @@ def registration_app(
     def created(code: str, came_with: Annotated[str, Query(alias="state")] = "") -> str:
         if not secrets.compare_digest(came_with, state):
             raise HTTPException(400, "this page did not ask for that App; start again")
-        registered = save_credentials(convert(code), data_dir)
+        try:
+            registered = save_credentials(convert(code), data_dir)
+        except RetryLater as error:  # the code is good for an hour
+            return f"<p>{html.escape(str(error))}. Reload this page in a minute.</p>"
+        except LabelwrightError as error:
+            done(error)
+            return f"<p>{html.escape(str(error))}</p>"
         done(registered)
         link = html.escape(registered.install_url, quote=True)
         return f'<p>Done. Now <a href="{link}">install the App</a> on your repositories.</p>'
@@ -107,11 +115,15 @@ def register(
     """Serve the page until GitHub has made the App; returns where its credentials are.
 
     `web_url`: GitHub as browsers see it. `organization`: who owns the App; the user if None.
+
+    Raises:
+        UserError: an address, the data directory or the port is unusable, or GitHub did not make the App.
     """
+    _check(webhook_url, data_dir)
     owner = f"organizations/{organization}/" if organization else ""
     home = f"http://127.0.0.1:{port}"
     manifest = app_manifest("Labelwright", webhook_url, webhook_url, redirect_url=f"{home}/created")
-    finished: list[Registered] = []
+    finished: list[Registered | LabelwrightError] = []
     app = registration_app(
         manifest,
         new_app_url=f"{web_url.rstrip('/')}/{owner}settings/apps/new",
@@ -132,4 +144,22 @@ def register(
             thread.join(0.2)
         server.should_exit = True
         thread.join()
+    if isinstance(finished[0], LabelwrightError):
+        raise finished[0]
     return finished[0]
+
+
+def _check(webhook_url: str, data_dir: Path) -> None:
+    """Before there is an App: GitHub tells its credentials once, and there must be a place for them."""
+    parts = urlsplit(webhook_url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise UserError(
+            f"--webhook-url {webhook_url} is no address; write https://your.host/webhook"
+        )
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=data_dir).close()
+    except OSError as error:
+        raise UserError(
+            f"LABELWRIGHT_DATA_DIR: cannot write to {data_dir} ({error.strerror})"
+        ) from None

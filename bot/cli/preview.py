@@ -130,8 +130,10 @@ def _rules(path: Path | None) -> Rules | None:
         return None
     try:
         return parse_rules(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read it as a rules file ({error})") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot read it ({error.strerror})") from None
+    except (UnicodeDecodeError, UserError) as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 @contextmanager

@@ -74,10 +74,10 @@ class Reading:
                 waited += limit.after
                 if waited > PATIENCE:
                     raise UserError(
-                        f"{limit}: it asks to wait {limit.after / 60:.0f} minutes. What was read is kept: "
-                        "run the same command again then."
+                        f"{limit}. What was read is kept: run the same command again in "
+                        f"{max(1, limit.after / 60):.0f} minutes"
                     ) from None
-                self.say(f"waiting {limit.after:.0f} s, as GitHub asks", 0)
+                self.say(f"{limit}: waiting {limit.after:.0f} s", 0)
                 self.pause(limit.after)
 
 
@@ -95,9 +95,10 @@ def past_from_github(
 ) -> Past:
     """The newest `most` issues of a repository, pull requests left out, with who labelled them when.
 
-    `rules`: in place of the repository's own. Raises UserError for a wrong name, a wrong token and
-    for a limit that lasts.
+    `rules`: in place of the repository's own. Raises GiveUp for what is no `owner/name`, UserError for one
+    that is not there, a wrong token, and a limit or an outage that lasts.
     """
+    in_repository(full_name)
     backoff = Backoff()
     reader = Reader(PersonalToken(token), api_url=api_url, backoff=backoff)
     reading = Reading(reader, backoff, kept, say, pause)
@@ -124,7 +125,7 @@ def _read(
     settling: timedelta,
     web_url: str,
 ) -> Past:
-    name = reading.patiently(lambda: _name_now(reading.reader, full_name))
+    name = reading.patiently(lambda: _name_now(reading.reader, full_name, web_url))
     descriptions = reading.patiently(lambda: _labels(reading.reader, name))
     rules, notes = (rules, []) if rules else _own_rules(reading, name)
     found = _issues(reading, name, most)
@@ -156,10 +157,9 @@ def _web(api_url: str) -> str:
     return api_url.rstrip("/").removesuffix("/api/v3")
 
 
-def _name_now(reader: Reader, full_name: str) -> str:
-    answer = reader.get(
-        in_repository(full_name), doing=f"find {full_name}", permission="metadata: read"
-    )
+def _name_now(reader: Reader, full_name: str, web_url: str) -> str:
+    doing = f"find {full_name} on {web_url}"
+    answer = reader.get(in_repository(full_name), doing=doing, permission="metadata: read")
     return repository_from(answer.body).full_name
 
 

@@ -30,12 +30,17 @@ class EmbeddedServer:
 
     def __init__(self, data_dir: Path) -> None:
         data_dir = data_dir.resolve()
-        data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self._users = os.open(data_dir / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UserError(
+                f"LABELWRIGHT_DATA_DIR: cannot write to {data_dir} ({error.strerror})"
+            ) from None
         self._pgdata = data_dir / "postgres"
         self._mutex = data_dir / "postgres.lock"
         self._library = _import_library()
         self._closed = False
-        self._users = os.open(data_dir / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             with _exclusive(self._mutex):
                 self._server = self._start()

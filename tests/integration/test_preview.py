@@ -14,6 +14,7 @@ from bot.cli import app
 from bot.core.rules import Rules, parse_rules
 from bot.core.types import LabelSpec
 from bot.errors import UserError
+from bot.preview import from_github
 from bot.preview.from_github import past_from_github
 from bot.preview.kept_pages import KeptPages
 from bot.preview.past import Past
@@ -140,8 +141,29 @@ def test_a_short_limit_is_waited_for(read: Callable[..., Past], small: SandboxSe
 
 def test_a_long_limit_is_told(read: Callable[..., Past], small: SandboxServer) -> None:
     small.faults.secondary_limit(path="/labels", retry_after=1800)
-    with pytest.raises(UserError, match=r"30 minutes.*run the same command again"):
+    with pytest.raises(UserError, match=r"run the same command again in 30 minutes"):
         read()
+
+
+def test_a_github_out_of_reach_is_told_for_what_it_is(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(from_github, "PATIENCE", 0.0)
+    monkeypatch.setenv("LABELWRIGHT_GITHUB_API_URL", "http://127.0.0.1:9")
+    done = run(NAME)
+    assert done.exit_code == 2, done.output
+    assert "GitHub did not answer (ConnectionError)" in done.output
+    assert "http://127.0.0.1:9" in done.output
+    assert "0 minutes" not in done.output
+
+
+def test_a_rules_file_that_cannot_be_used_is_named(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "tried.yml"
+    file.write_text("mode: aply\n")
+    said = run(NAME, "--rules", str(file)).output
+    assert "tried.yml: line 1: `mode` is 'aply'" in said
 
 
 def test_the_rules_of_the_repository_are_the_ones_that_are_tried(
@@ -247,7 +269,7 @@ def test_poor_files_get_a_report_that_says_so(
     [
         ((), "name a repository"),
         (("a/b", "--issues", "x"), "name a repository"),
-        (("no-slash",), "no owner/name"),
+        (("no-slash",), "'no-slash' is no owner/name\n"),
         (("nobody/nothing",), "check the name"),
         (("--issues", "missing.jsonl"), "missing.jsonl"),
         ((NAME, "--rules", "missing.yml"), "missing.yml"),

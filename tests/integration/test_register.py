@@ -63,6 +63,32 @@ def test_a_code_that_this_page_did_not_ask_for_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_code_that_github_does_not_know_is_told_there_and_here(
+    sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    browsing: list[threading.Thread] = []
+
+    def browse(words: str) -> None:
+        home = words.split()[1]
+        seen = threading.Thread(target=lambda: told.append(_confirm(sandbox, home, code="x")))
+        browsing.append(seen)
+        seen.start()
+
+    with pytest.raises(UserError, match="start the set-up again"):
+        register(
+            webhook_url="https://bot.example/webhook",
+            api_url=sandbox.url,
+            web_url=sandbox.url,
+            organization=None,
+            data_dir=tmp_path,
+            port=_free_port(),
+            say=browse,
+        )
+    browsing[0].join()
+    assert "start the set-up again" in told[0]
+
+
 def test_the_whole_command_ends_when_github_has_made_the_app(
     sandbox: SandboxServer, tmp_path: Path
 ) -> None:
@@ -97,11 +123,12 @@ def test_a_taken_port_is_named(sandbox: SandboxServer, tmp_path: Path) -> None:
             )
 
 
-def _confirm(sandbox: SandboxServer, home: str) -> None:
+def _confirm(sandbox: SandboxServer, home: str, *, code: str = "") -> str:
+    """What the browser shows in the end."""
     with httpx.Client(transport=httpx.HTTPTransport(retries=5)) as browser:
         state = re.findall(r"state=([\w-]+)", browser.get(home).text)[0]
-        code = sandbox.keep_manifest(MANIFEST)
-        browser.get(f"{home}/created", params={"code": code, "state": state})
+        code = code or sandbox.keep_manifest(MANIFEST)
+        return browser.get(f"{home}/created", params={"code": code, "state": state}).text
 
 
 def _free_port() -> int:

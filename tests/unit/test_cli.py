@@ -75,6 +75,29 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "LABELWRIGHT_PORT" in refused(run("serve"))
 
 
+def test_a_data_directory_that_cannot_be_made_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LABELWRIGHT_DATA_DIR", str(tmp_path / "file" / "data"))
+    monkeypatch.delenv("DATABASE_URL")
+    said = refused(run("migrate"))
+    assert "LABELWRIGHT_DATA_DIR" in said
+    assert str(tmp_path / "file") in said
+    register = ("register", "--webhook-url", "https://bot.example/webhook")
+    assert "LABELWRIGHT_DATA_DIR" in refused(run(*register))
+
+
+def test_an_address_that_github_cannot_reach_is_refused() -> None:
+    assert "--webhook-url" in refused(run("register", "--webhook-url", "bot.example/webhook"))
+
+
+def test_a_replay_of_one_repository_says_which_there_are(tmp_path: Path) -> None:
+    file = tmp_path / "issues.jsonl"
+    file.write_text('{"title": "a", "repo": "o/here"}\n')
+    assert "o/here" in refused(run("replay", str(file), "--repo", "o/there"))
+
+
 def test_a_replay_of_nothing_says_what_a_file_holds(tmp_path: Path) -> None:
     empty = tmp_path / "empty.jsonl"
     empty.write_text("")
