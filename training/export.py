@@ -5,17 +5,20 @@ The graphs are the bot's own (`bot.classify.build`). Refuses a bundle whose vect
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bot.classify.build import MAX_TOKENS, build_bundle
-from bot.classify.bundle import MODELS, Backend, Bundle, publishing, write_manifest
+from bot.classify.bundle import MODELS, Backend, Bundle, publishing, read_bundle, write_manifest
 from bot.classify.samples import SAMPLES
 from bot.classify.session import open_session, open_tokenizer, token_ids
-from bot.errors import UserError
+from bot.errors import GiveUp, UserError
 
 LEAST_PARITY: Mapping[Backend, float] = {"fp32": 0.9999, "int8": 0.98}
 """Cosine to torch's vectors that every golden text must exceed."""
@@ -63,6 +66,30 @@ def export_fit(
     lineage = {key: str(done[key]) for key in ("recipe", "snapshot") if key in done}
     name = "-".join(lineage.values()) or None
     return export_bundle(fit / "encoder", out, lineage=lineage, name=name)
+
+
+def export_once(fit: Path, bundle: Path, *, snapshot: str) -> dict[str, Any]:
+    """The bundle of the fit, made unless it is there already, and what the fit says of itself.
+
+    Raises:
+        GiveUp: it learned from other issues, perhaps from those that are to judge it.
+    """
+    path = fit / "done.json"
+    try:
+        done = dict(json.loads(path.read_text(encoding="utf-8")))
+        of = done["snapshot"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise GiveUp(f"{path} cannot be read; delete {fit} and fit again.") from None
+    if of != snapshot:
+        raise GiveUp(
+            f"{fit} was made of another snapshot ({of}, not {snapshot}); delete it, and "
+            f"{bundle}, and fit again."
+        )
+    with suppress(UserError):
+        read_bundle(bundle)
+        return done  # whole already, from before a stop
+    export_fit(fit, bundle, done)
+    return done
 
 
 def check_parity(bundle: Bundle, reference: np.ndarray) -> tuple[Parity, ...]:

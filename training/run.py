@@ -24,7 +24,7 @@ from bot.errors import GiveUp, LabelwrightError, UserError
 from bot.store import runs
 from bot.store.engine import Database
 from training.evidence import used_up
-from training.export import export_fit
+from training.export import export_once
 from training.fit.output import TWIN
 from training.judge.card import model_card, spent_on
 from training.judge.enough import too_little
@@ -36,7 +36,7 @@ from training.leftovers import clear_begun, clear_run
 from training.recipe import Recipe
 from training.recipe_file import read_recipe, recipe_text
 from training.snapshot.cut import CutSettings, cut_store
-from training.snapshot.read import Snapshot, read_snapshot
+from training.snapshot.read import read_snapshot
 
 log = logging.getLogger(__name__)
 
@@ -211,8 +211,8 @@ def _lease(house: House, run_id: int) -> runs.Lease | None:
     if row.status == "failed":
         raise FitFailed(row.outcome)
     raise Elsewhere(
-        f"Run {run_id} is being fitted by another process ({row.leased_by}); its lease ends "
-        f"{runs.LEASE.total_seconds() / 60:.0f} minutes after the last sign of life."
+        f"Run {run_id} is being fitted by another process ({row.leased_by}). If that died, it can go on "
+        f"{runs.LEASE.total_seconds() / 60:.0f} minutes after its last sign of life."
     )
 
 
@@ -220,10 +220,12 @@ def _decide(house: House, run_id: int, work: Work, on_progress: OnProgress) -> s
     bundle = work.directory / "bundle"
     snapshot = read_snapshot(work.snapshot)
     on_progress({"step": "export"})
-    done = _export(work.out, bundle, snapshot)
+    done = export_once(work.out, bundle, snapshot=snapshot.id)
     twin = work.directory / "twin-bundle" if (work.out / TWIN).is_dir() else None
     if twin:
-        _export(work.out / TWIN, twin, snapshot)
+        export_once(work.out / TWIN, twin, snapshot=snapshot.id)
+    if told := _served_already(house, run_id, bundle):
+        return told
     on_progress({"step": "evaluate"})
     evaluation = evaluate(
         snapshot, house.champion(), bundle, twin=twin, backend=house.backend, threads=house.threads
@@ -253,6 +255,18 @@ def _decide(house: House, run_id: int, work: Work, on_progress: OnProgress) -> s
     return outcome
 
 
+def _served_already(house: House, run_id: int, bundle: Path) -> str:
+    """How a run ends that was stopped after its promotion; "" where it was not. Nothing is held against itself."""
+    ids = {read_bundle(one, files=()).manifest.bundle_id for one in (bundle, house.champion())}
+    with house.database.session() as session:
+        report = runs.get(session, run_id).report
+        if len(ids) > 1 or not report.get("promoted"):
+            return ""
+        outcome = f"{' '.join(report['reasons'])} It serves already."
+        runs.finish(session, run_id, "promoted", outcome)
+    return outcome
+
+
 def _check_champion(house: House, champion: str, bundle: Path) -> None:
     """An evaluation takes its time, and only what lost it may be replaced for it."""
     if (serves := read_bundle(house.champion(), files=()).manifest.bundle_id) != champion:
@@ -260,30 +274,6 @@ def _check_champion(house: House, champion: str, bundle: Path) -> None:
             f"it won against {champion}, but {serves} came to serve meanwhile. The next run is held against that; "
             f"on your word alone `labelwright models promote {bundle}` lets this one take over."
         )
-
-
-def _export(out: Path, bundle: Path, snapshot: Snapshot) -> dict[str, Any]:
-    """The bundle of the fit at `out`, and what that says of itself.
-
-    Raises:
-        GiveUp: it learned from other issues, perhaps from those that are to judge it.
-    """
-    path = out / "done.json"
-    try:
-        done = dict(json.loads(path.read_text(encoding="utf-8")))
-        of = done["snapshot"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise GiveUp(f"{path} cannot be read; delete {out} and fit again.") from None
-    if of != snapshot.id:
-        raise GiveUp(
-            f"{out} was made of another snapshot ({of}, not {snapshot.id}); delete it, and "
-            f"{bundle}, and fit again."
-        )
-    with suppress(UserError):
-        read_bundle(bundle)
-        return done  # whole already, from before a stop
-    export_fit(out, bundle, done)
-    return done
 
 
 def _now_and_then(tell: OnProgress, *, every: timedelta = timedelta(seconds=10)) -> OnProgress:

@@ -223,15 +223,18 @@ def finish(session: Session, run_id: int, status: Ending, outcome: str) -> None:
         .where(Run.id == run_id, Run.finished_at.is_(None))
         .values(status=status, outcome=outcome, lease=None, leased_until=None)
         .values(finished_at=datetime.now(UTC))
-        .returning(Run.id)
+        .returning(Run.directory)
     )
-    if session.execute(ended).first() is None:
+    directory = session.scalar(ended)
+    if directory is None:
         return
     if status == "failed":
         log.error(
-            "run %d failed: %s\n`labelwright-train run --resume %d` goes on.",
+            "run %d failed: %s\nIts recipe, its log and what it fitted lie in %s; `labelwright-train run --resume %d` "
+            "goes on there once that is mended.",
             run_id,
             outcome,
+            directory,
             run_id,
         )
     else:

@@ -110,7 +110,7 @@ def test_what_it_was_not_held_against_stays(
 ) -> None:
     """Somebody promoted another by hand while it was evaluated."""
     other = build_bundle(tiny_weights, tmp_path / "other", max_tokens=9).manifest.bundle_id
-    serves = iter([house.champion()])
+    serves = iter([house.champion()] * 2)
     house = replace(house, champion=lambda: next(serves, tmp_path / "other"))
     yes = Verdict(True, ("The challenger is promoted: it is better.",), 0.01, tried=True)
     monkeypatch.setattr(run_module, "judge", lambda case, past, terms: yes)
@@ -122,7 +122,7 @@ def test_what_it_was_not_held_against_stays(
 
 STEPS = (
     (run_module, "clear_run"),
-    (run_module, "export_fit"),
+    (run_module, "export_once"),
     (run_module, "evaluate"),
     (runs, "note_verdict"),
     (run_module, "write_report"),
@@ -158,6 +158,28 @@ def test_a_run_that_is_killed_after_any_step_goes_on(
         assert [one.id for one in runs.finished(session)] == [run_id]
 
 
+def test_a_run_that_was_killed_when_its_bundle_served_already_was_promoted(
+    house: House, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers moved every repository before it went on: it cannot be held against itself."""
+    yes = Verdict(True, ("The challenger is promoted: it is better.",), 0.01, tried=True)
+    serves = [house.champion()]
+
+    def dying(bundle: Path, run_id: int) -> str:
+        serves[0] = bundle
+        raise KeyboardInterrupt
+
+    house = replace(house, champion=lambda: serves[0], promote=dying)
+    run_id = begin(house, recipe=recipe, reason="weekly")
+    with monkeypatch.context() as won:
+        won.setattr(run_module, "judge", lambda case, past, terms: yes)
+        with pytest.raises(KeyboardInterrupt):
+            go_on(house, run_id, on_progress=silent)
+    told = "The challenger is promoted: it is better. It serves already."
+    assert go_on(house, run_id, on_progress=silent) == told
+    assert (row(house, run_id).status, row(house, run_id).outcome) == ("promoted", told)
+
+
 def test_a_failed_fit_is_a_row_and_an_alert(
     house: House, recipe: Recipe, here: Here, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -168,7 +190,10 @@ def test_a_failed_fit_is_a_row_and_an_alert(
     failed = row(house, run_id)
     assert (failed.status, failed.outcome) == ("failed", "the loss became nan in step 3")
     assert "the loss became nan" in caplog.text
-    assert f"`labelwright-train run --resume {run_id}` goes on" in caplog.text
+    assert (
+        f"what it fitted lie in {failed.directory}; `labelwright-train run --resume {run_id}`"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("what", ["bundle", "snapshot"])
