@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from bot.classify.weights import OFFSET_FAMILIES, find_base_weights
@@ -70,10 +71,15 @@ class Network(nn.Module):  # type: ignore[misc]
 
 
 def open_encoder(source: Path | None) -> Encoder:
-    """The encoder of a directory in Hugging Face's layout; the base encoder if none is given."""
+    """The encoder of a directory in Hugging Face's layout; the base encoder if none is given. Pickled
+    weights are not read."""
     from transformers import AutoModel
 
-    backbone = AutoModel.from_pretrained(encoder_directory(source), dtype=torch.float32)
+    path = encoder_directory(source)
+    try:
+        backbone = AutoModel.from_pretrained(path, dtype=torch.float32, use_safetensors=True)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise _unreadable(path, error) from error
     if hasattr(backbone, "pooler"):
         backbone.pooler = None  # not used by the mean; untrained in most sentence encoders
     return Encoder(backbone)
@@ -83,13 +89,24 @@ def open_tokenizer(source: Path | None) -> Any:
     """`tokenizers.Tokenizer` of the same directory."""
     from tokenizers import Tokenizer
 
-    return Tokenizer.from_file(str(encoder_directory(source) / "tokenizer.json"))
+    path = encoder_directory(source) / "tokenizer.json"
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # it has no narrower one
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    reason = str(error).strip().partition("\n")[0]
+    return UserError(
+        f"{path}: the encoder cannot be read ({reason}). Copy it again, or give another."
+    )
 
 
 def encoder_directory(source: Path | None) -> Path:
     """`source`, or the base encoder; UserError if there is no encoder."""
     path = source if source is not None else find_base_weights()
-    for name in ("config.json", "tokenizer.json"):
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
         if not (path / name).is_file():
             raise UserError(f"{path}: no encoder there, {name} is missing. Give its directory.")
     return path

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,29 @@ def test_files_that_do_not_fit_each_other(tmp_path: Path, base: Path) -> None:
     assert (result.exit_code, "no such file" in result.output) == (2, True)
     result = run("--train", train, "--test", train, "--encoder", tmp_path)
     assert (result.exit_code, "no encoder there" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("model.safetensors", None, "model.safetensors is missing"),
+        ("model.safetensors", b"half", "the encoder cannot be read"),
+        ("config.json", b"{", "the encoder cannot be read"),
+        ("config.json", b"{}", "the encoder cannot be read"),
+        ("tokenizer.json", b"{}", "the encoder cannot be read"),
+    ],
+)
+def test_a_broken_encoder(
+    tmp_path: Path, base: Path, name: str, content: bytes | None, told: str
+) -> None:
+    file = write_rows(tmp_path / "issues.jsonl", make_rows(30))
+    broken = tmp_path / "broken"
+    shutil.copytree(base, broken)
+    (broken / name).unlink()
+    if content is not None:
+        (broken / name).write_bytes(content)
+    result = run("--train", file, "--test", file, "--encoder", broken)
+    assert (result.exit_code, told in result.output) == (2, True)
 
 
 def test_figures_that_cannot_be_written(tmp_path: Path, base: Path) -> None:
