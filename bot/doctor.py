@@ -49,17 +49,13 @@ def _finding(what: str, check: Callable[[Settings], str], settings: Settings) ->
 
 
 def _secret(settings: Settings) -> str:
-    if not settings.webhook_secrets:
-        raise LabelwrightError("set LABELWRIGHT_WEBHOOK_SECRETS to the App's webhook secret")
-    return f"{len(settings.webhook_secrets)} in force"
+    return f"{len(settings.require_webhook_secrets())} in force"
 
 
 def _bundle(settings: Settings) -> str:
     """What serves: the champion, and the bundle of the settings while none was ever promoted."""
     if (champion := _champion(settings)) is not None:
         return _whole(champion)
-    if not (settings.bundle_dir / "manifest.json").exists():
-        raise LabelwrightError(f"none at {settings.bundle_dir}; run `labelwright models build`")
     manifest = read_bundle(settings.bundle_dir).manifest
     return f"{manifest.name} at {settings.bundle_dir}, every hash right"
 

@@ -124,20 +124,25 @@ class Settings(BaseSettings):
             "Set LABELWRIGHT_GITHUB_PRIVATE_KEY_FILE to the PEM file that GitHub gave you for the App"
         )
 
+    def require_webhook_secrets(self) -> list[str]:
+        if not self.webhook_secrets:
+            raise UserError("Set LABELWRIGHT_WEBHOOK_SECRETS to the App's webhook secret")
+        return [secret.get_secret_value() for secret in self.webhook_secrets]
+
     def require_app_id(self) -> int:
         if self.github_app_id is None:
             raise UserError("Set LABELWRIGHT_GITHUB_APP_ID to the id on the App's settings page")
         return self.github_app_id
 
 
-def load_settings(**overrides: object) -> Settings:
-    """Settings from the environment, with `overrides` on top.
+def load_settings() -> Settings:
+    """Settings from the environment.
 
     Raises:
         UserError: a value is unusable; the message names the variable.
     """
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0]) if first["loc"] else "?"

@@ -43,9 +43,7 @@ def serve() -> None:
 
     with polite_errors():
         settings = start()
-        if not settings.webhook_secrets:
-            raise UserError("Set LABELWRIGHT_WEBHOOK_SECRETS to the App's webhook secret")
-        secrets = [secret.get_secret_value() for secret in settings.webhook_secrets]
+        secrets = settings.require_webhook_secrets()
         tokens = [token.get_secret_value() for token in settings.agent_tokens]
         with open_store(settings) as database:
             uvicorn.run(

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from bot.cli.terminal import console, open_store, polite_errors, start
+from bot.cli.terminal import console, find_repository, open_store, polite_errors, start
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -35,13 +35,10 @@ def status(
 
 
 def _measured(session: Session, name: str, settling: timedelta) -> dict[str, Any]:
-    from bot.errors import UserError
     from bot.jobs.learning.standing import measure_standing
-    from bot.store import repositories, standings
+    from bot.store import standings
 
-    row = repositories.by_name(session, name)
-    if row is None:
-        raise UserError(f"{name} is not known here; is the App installed on it?")
+    row = find_repository(session, name)
     figures = measure_standing(session, row.id, settling=settling)
     standings.save(session, row.id, figures)
     return figures

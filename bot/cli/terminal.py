@@ -10,12 +10,15 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bot.errors import LabelwrightError
+from bot.errors import LabelwrightError, UserError
 from bot.log import configure_logging
 from bot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from bot.store.engine import Database
+    from bot.store.tables import Repository
 
 console = Console()
 errors = Console(stderr=True)
@@ -37,6 +40,17 @@ def start() -> Settings:
     settings = load_settings()
     configure_logging(settings.log_level)
     return settings
+
+
+def find_repository(session: Session, full_name: str) -> Repository:
+    """Raises UserError, with the names that are known, where this one is not."""
+    from bot.store import repositories
+
+    found = repositories.by_name(session, full_name)
+    if found is None:
+        known = ", ".join(row.full_name for row in repositories.all_active(session)) or "none"
+        raise UserError(f"No repository {full_name} is known here. Known: {known}")
+    return found
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from bot.cli.terminal import console, open_store, polite_errors, start
+from bot.cli.terminal import console, find_repository, open_store, polite_errors, start
 from bot.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def list_versions(full_name: FullName) -> None:
     from bot.store import heads, refits
 
     with polite_errors(), open_store(start()) as database, database.session() as session:
-        repository = _repository(session, full_name)
+        repository = find_repository(session, full_name)
         made = {r.head_after: r for r in refits.of_repository(session, repository.id)}
         kept = heads.kept(session, repository.id)
         table = Table("version", "serves", "when (UTC)", "what", "why", "precision", "covers")
@@ -48,7 +48,7 @@ def show_version(full_name: FullName, version: Version = None) -> None:
     from bot.store import refits
 
     with polite_errors(), open_store(start()) as database, database.session() as session:
-        repository = _repository(session, full_name)
+        repository = find_repository(session, full_name)
         head = _version(session, repository, version)
         serves = " (serves)" if head.id == repository.head_id else ""
         console.print(
@@ -70,23 +70,13 @@ def roll_back(full_name: FullName, version: Version = None) -> None:
     from bot.store import refits
 
     with polite_errors(), open_store(start()) as database, database.session() as session:
-        head = refits.roll_back(session, _repository(session, full_name), version)
+        head = refits.roll_back(session, find_repository(session, full_name), version)
         console.print(
             f"Version {head.version} serves {full_name} from the next issue on. It stays until"
             " somebody corrects it, or labels, rules or encoder change.",
             markup=False,
             highlight=False,
         )
-
-
-def _repository(session: Session, full_name: str) -> Repository:
-    from bot.store import repositories
-
-    found = repositories.by_name(session, full_name)
-    if found is None:
-        known = ", ".join(row.full_name for row in repositories.all_active(session)) or "none"
-        raise UserError(f"No repository {full_name} is known here. Known: {known}")
-    return found
 
 
 def _version(session: Session, repository: Repository, version: int | None) -> Head:

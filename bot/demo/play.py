@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from bot.classify.build import build_bundle, find_base_weights
+from bot.classify.bundle import MANIFEST
 from bot.classify.expectation import Expectation
 from bot.core.families import infer_exclusive
 from bot.core.rules import Rules, learnable
@@ -83,7 +84,7 @@ def play_all(
 
 def ensure_bundle(settings: Settings, console: Console) -> Path:
     """The bundle of the settings; built when there is none yet."""
-    if not (settings.bundle_dir / "manifest.json").exists():
+    if not (settings.bundle_dir / MANIFEST).exists():
         with console.status("Building the encoder's bundle, once"):
             build_bundle(find_base_weights(), settings.bundle_dir)
     return settings.bundle_dir

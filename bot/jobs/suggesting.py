@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core import answers as texts
+from bot.core import wording
 from bot.core.rules import Rules
 from bot.core.types import Issue
 from bot.errors import Ignore
@@ -67,7 +67,7 @@ def _in_comment(where: Suggesting, rows: Sequence[Suggestion]) -> dict[str, str]
         where.client.comment(
             where.full_name,
             where.issue.number,
-            texts.suggestion_comment(
+            wording.suggestion_comment(
                 [
                     *((one.label, one.reason) for one in earlier),
                     *((r.label, r.rationale) for r in new),
@@ -106,7 +106,7 @@ def boxes_ticked(context: Context, event: CommentEdited) -> str:
         )
         waiting = [one.label for one in answers.open_suggestions(session, issue_id, "comment")]
         former = labels.former_names(session, repository.id)
-    ticked, none = texts.ticked_boxes(event.body, waiting, former=former)
+    ticked, none = wording.ticked_boxes(event.body, waiting, former=former)
     _check(scene, event, anything=bool(ticked or (none and waiting)))
     try:
         word = Word(event.sender.login, event.at, event.comment_id)

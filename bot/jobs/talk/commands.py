@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core import answers as texts
+from bot.core import wording
 from bot.core.commands import Command, nearest, parse_commands, resolve
 from bot.core.rules import Rules, parse_rules
 from bot.errors import Ignore
@@ -148,7 +148,7 @@ class _Desk:
             before = answers.was_refused(session, self.scene.repository_id, self.actor)
         told = self.speaks and not before
         if told:
-            self._comment(texts.REFUSAL, marker=REFUSAL)
+            self._comment(wording.REFUSAL, marker=REFUSAL)
         self._close("refused" if told else "done")
         return f"{self.actor} may not command here"
 
@@ -157,7 +157,7 @@ class _Desk:
         if not self.speaks:
             return
         if told := [one for one in dict.fromkeys(said) if one != SILENT]:
-            body = texts.reply(told, asker=self.actor, url=self.event.url)
+            body = wording.reply(told, asker=self.actor, url=self.event.url)
             self._comment(body, marker=ANSWER)
         if SILENT in said:
             self.scene.turn()
@@ -192,24 +192,24 @@ class _Desk:
             case "status":
                 return self._status()
             case "help":
-                return texts.HELP
+                return wording.HELP
 
     def _change_labels(self, command: Command) -> str:
         """All of the labels or, where one is unknown, none."""
         if self._paused():
-            return texts.PAUSED
+            return wording.PAUSED
         found, unknown = resolve(command.labels, self.scene.known_labels())
         if unknown:
             found |= self._met(unknown)
             unknown = [name for name in unknown if name not in found]
         if unknown:
             known = self.scene.known_labels()
-            return texts.no_such_labels((name, nearest(name, known)) for name in unknown)
+            return wording.no_such_labels((name, nearest(name, known)) for name in unknown)
         if not self.writes:
             return SILENT
         if command.verb == "unlabel":
-            return texts.not_done(take_off(self.scene, found.values(), word=self.word))
-        return texts.not_done(put_on(self.scene, found.values(), word=self.word))
+            return wording.not_done(take_off(self.scene, found.values(), word=self.word))
+        return wording.not_done(put_on(self.scene, found.values(), word=self.word))
 
     def _met(self, names: Sequence[str]) -> dict[str, str]:
         """Labels that GitHub has and that we were not told of."""
@@ -222,7 +222,7 @@ class _Desk:
 
     def _relabel(self) -> str:
         if self._paused():
-            return texts.PAUSED
+            return wording.PAUSED
         if self.writes:
             self._break_silence()
         issue = self.client.issue(self.scene.full_name, self.scene.number)
@@ -235,7 +235,7 @@ class _Desk:
                 delivery_id=self.delivery_id,
             )
         except Ignore as reason:
-            return f"Nothing was decided: {texts.plain(str(reason))}."
+            return f"Nothing was decided: {wording.plain(str(reason))}."
         return SILENT
 
     def _why(self) -> str:
@@ -272,8 +272,8 @@ class _Desk:
             row = repositories.get(session, self.scene.repository_id)
             head = heads.active(session, self.scene.repository_id)
             assert row is not None
-            return texts.status(
-                texts.Standing(
+            return wording.status(
+                wording.Standing(
                     status=row.status,
                     mode=self.rules.mode,
                     precision=self.rules.precision,

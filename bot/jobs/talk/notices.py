@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from bot.core import answers as texts
+from bot.core import wording
 from bot.core.rules import parse_rules
 from bot.errors import Ignore
 from bot.github.limits import PermissionMissing
@@ -55,7 +55,7 @@ def tell_of_rules(
         context.client(installation_id).comment(
             full_name,
             place,
-            texts.rules_broken(error) if error else texts.RULES_MENDED,
+            wording.rules_broken(error) if error else wording.RULES_MENDED,
             marker=MARKER,
             post=bool(error),
             before_write=turn.notifying,

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from bot.classify.encoder import Encoder
 from bot.classify.explain import telling_words
 from bot.classify.head import Head
-from bot.core import answers
-from bot.core.answers import Reason
+from bot.core import wording
 from bot.core.decide import HAS_IT
 from bot.core.text import issue_text
 from bot.core.types import IssueText
+from bot.core.wording import Reason
 from bot.errors import UserError
 from bot.jobs.context import Context, key_of
 from bot.store import decisions, effects, issues
@@ -39,7 +39,7 @@ class _Decider:
     encoder: Encoder | None
 
     def said(self, decision: Decision) -> str:
-        return answers.decided(decision.decided_at, head=self.version, bundle=decision.bundle)
+        return wording.decided(decision.decided_at, head=self.version, bundle=decision.bundle)
 
 
 def explain(context: Context, issue_id: int) -> str:
@@ -49,7 +49,7 @@ def explain(context: Context, issue_id: int) -> str:
         done = {effect.decision_id: effect for effect in effects.of_issue(session, issue_id)}
         issue = issues.get(session, issue_id)
         if not decided or issue is None:
-            return answers.UNDECIDED
+            return wording.UNDECIDED
         by = {id_: _decider(context, session, id_) for id_ in {one.head_id for one in decided}}
         like = {d.label: _like(by[d.head_id].encoder, session, issue_id, d) for d in decided}
     reasons = [
@@ -57,7 +57,7 @@ def explain(context: Context, issue_id: int) -> str:
         for one in decided
     ]
     newest = max(decided, key=lambda decision: decision.decided_at)
-    return answers.why(reasons, by=by[newest.head_id].said(newest))
+    return wording.why(reasons, by=by[newest.head_id].said(newest))
 
 
 def _latest(found: Sequence[Decision]) -> list[Decision]:

@@ -137,12 +137,12 @@ def _reason(one: Reason, *, by: str) -> str:
     return " ".join(parts)
 
 
-def suggestion_comment(
-    rows: Sequence[tuple[str, str]], *, ticked: Collection[str] = (), dismissed: bool = False
-) -> str:
+def suggestion_comment(rows: Sequence[tuple[str, str]], *, ticked: Collection[str] = ()) -> str:
     """One box per suggested label; `rows`: (label, why), `ticked`: those that were approved."""
-    lines = [f"- {_box(label in ticked)} {code(label)}: {plain(why)}" for label, why in rows]
-    lines.append(f"- {_box(dismissed)} {NONE_OF_THESE}")
+    lines = [
+        f"- [{'x' if label in ticked else ' '}] {code(label)}: {plain(why)}" for label, why in rows
+    ]
+    lines.append(f"- [ ] {NONE_OF_THESE}")
     intro = "Labelwright is not sure. Tick what fits (for people with triage permission):"
     return "\n".join([intro, "", *lines])
 
@@ -166,10 +166,6 @@ def rules_broken(error: str) -> str:
         f"The rules in `.github/labelwright.yml` cannot be used: {plain(error)}. "
         "Until that is mended the last good ones hold. (Said once, here; nothing is wrong with this issue.)"
     )
-
-
-def _box(ticked: bool) -> str:
-    return "[x]" if ticked else "[ ]"
 
 
 def _listed(names: Sequence[str]) -> str:
