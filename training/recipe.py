@@ -108,7 +108,14 @@ RECIPES: dict[str, Recipe] = {
         replace(_STANDARD, name="separate", joint=False),
         replace(_STANDARD, name="fast", held_out_parts=0),
         replace(_STANDARD, name="retrain", contrast_within="repository"),
-        Recipe(name="setfit", engine="setfit", max_tokens=256, held_out_parts=0, joint=False),
+        Recipe(
+            name="setfit",
+            engine="setfit",
+            max_tokens=256,
+            held_out_parts=0,
+            joint=False,
+            precision="fp32",
+        ),
     )
 }
 

@@ -8,6 +8,8 @@ import pytest
 
 from bot.errors import UserError
 from tests.training.tiny import filed, make_rows, make_tiny_encoder, tiny_recipe
+from training.device import find_device
+from training.recipe import recipe_named
 from training.scoring.setfit_reference import train_setfit
 from training.task import make_task
 
@@ -17,6 +19,10 @@ pytestmark = pytest.mark.peers
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+def test_it_trains_in_full_precision_and_says_so() -> None:
+    assert str(find_device(recipe_named("setfit").precision)).endswith("fp32")
 
 
 @pytest.mark.parametrize("two_labels", [False, True])
