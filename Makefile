@@ -36,11 +36,11 @@ demo: setup  ## installs the App on a sample repository and labels new issues, a
 
 test: test-bot test-training  ## every test; the bot's run without torch
 
-test-bot: setup
+test-bot: setup  ## the bot's tests alone
 	$(BIN)/python -m pytest --ignore tests/training $(PARALLEL) --cov=bot --cov-report= $(ARGS)
 	$(BIN)/coverage report --skip-covered --format=total
 
-test-training: setup-training
+test-training: setup-training  ## the training environment's
 	$(TRAINING)/python -m pytest tests/training $(PARALLEL) $(ARGS)
 
 lint: setup  ## ruff, mypy strict, import contracts
@@ -49,14 +49,14 @@ lint: setup  ## ruff, mypy strict, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: setup
+format: setup  ## what ruff can put right by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup setup-training  ## every benchmark, one after the other
+bench: setup setup-training  ## speed of receiver, head and encoder; the others in benchmarks/ are run by name
 	$(BIN)/python -m benchmarks.webhook
 	$(BIN)/python -m benchmarks.head
 	$(TRAINING)/python -m benchmarks.serving
 
-clean:
+clean:  ## both environments and the caches go
 	rm -rf .venv .venv-training .cache

@@ -86,7 +86,7 @@ def _serving(context: Context) -> Serving | None:
 
 
 def schedule() -> None:
-    """Run the scheduler: redelivers what failed, reconciles labels. Any number may run."""
+    """Run the scheduler: lost deliveries, missed installs and label events, daily refits. Any number may run."""
     from bot.github.app import AppAuth
     from bot.jobs.schedule import Reach, run_schedules
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ def test_every_command_that_is_named_exists(path: Path) -> None:
         r"(?:`|bin/|worker )labelwright ([a-z]+)|run --rm worker ([a-z]+)", path.read_text()
     )
     assert {first or second for first, second in named} <= COMMANDS
+
+
+@pytest.mark.parametrize("path", deployed_texts(), ids=lambda path: path.name)
+def test_every_extra_that_is_installed_exists(path: Path) -> None:
+    """pip only warns of one that does not."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    named = re.findall(r"pip install.*'\.\[([\w,]+)\]'", path.read_text())
+    extras = {extra for found in named for extra in found.split(",")}
+    assert extras <= project["optional-dependencies"].keys()
 
 
 def test_compose_runs_the_three_processes_on_postgres() -> None:

@@ -106,6 +106,10 @@ def test_every_phony_target_is_there() -> None:
     assert set(phony.split()) <= targets()
 
 
+def test_every_target_is_listed_by_help() -> None:
+    assert set(re.findall(r"^([a-z-]+):.*## .", MAKEFILE, re.MULTILINE)) == targets()
+
+
 def test_ci_uses_the_same_words() -> None:
     run = (ROOT / ".ci" / "run").read_text().splitlines()
     calls = [line.split()[1] for line in run if line.startswith("make ")]
