@@ -120,21 +120,29 @@ def go_on(house: House, run_id: int, *, on_progress: OnProgress) -> str:
 def retrain(house: House, *, recipe: Recipe, reason: str, on_progress: OnProgress) -> str:
     """A run from its beginning to its end, unless one has not come to its end yet: then that one, for two
     at once would judge by the same issues."""
-    return resume(house, on_progress=on_progress) or go_on(
-        house, begin(house, recipe=recipe, reason=reason), on_progress=on_progress
-    )
+    if told := resume(house, on_progress=on_progress):
+        return told
+    with runs.beginning(house.database) as alone:
+        if not alone or _left(house):
+            return "nothing new was begun: another process begins a run just now"
+        run_id = begin(house, recipe=recipe, reason=reason)
+    return go_on(house, run_id, on_progress=on_progress)
 
 
 def resume(house: House, *, on_progress: OnProgress) -> str:
     """Bring the oldest run to its end that a stop or a crash left behind; "" where there is none."""
-    with house.database.session() as session:
-        left = runs.unfinished(session, launcher=house.launcher)
+    left = _left(house)
     if not left:
         return ""
     try:
         return go_on(house, left[0], on_progress=on_progress)
     except Elsewhere as error:
         return f"nothing new was begun: {error}"
+
+
+def _left(house: House) -> list[int]:
+    with house.database.session() as session:
+        return runs.unfinished(session, launcher=house.launcher)
 
 
 def _go_on(house: House, run_id: int, on_progress: OnProgress) -> str:

@@ -33,7 +33,7 @@ ALONE = timedelta(hours=1)
 """A run that nobody fits for so long is an alert."""
 DIED = "fits died without a word"
 
-DRIVING, JUDGING = 5_270_001, 5_270_002
+DRIVING, JUDGING, BEGINNING = 5_270_001, 5_270_002, 5_270_004
 """Advisory locks."""
 
 Ending = Literal["promoted", "kept", "failed"]
@@ -95,6 +95,13 @@ def unfinished(session: Session, *, launcher: str) -> list[int]:
 def driving(database: Database, run_id: int) -> Iterator[bool]:
     """Whether the run is ours to bring on, for the time of the block: one process at a time does."""
     with database.alone(DRIVING, run_id) as mine:
+        yield mine
+
+
+@contextmanager
+def beginning(database: Database) -> Iterator[bool]:
+    """Whether nobody else begins a run, for the time of the block: a snapshot takes minutes."""
+    with database.alone(BEGINNING, 0) as mine:
         yield mine
 
 

@@ -191,6 +191,9 @@ def test_progress_is_the_last_whole_line(work: Work) -> None:
     assert work.progress() == {"step": 2}
     metrics.write_text((json.dumps({"step": 3, "pad": "x" * 500}) + "\n") * 400)
     assert work.progress()["step"] == 3
+    with metrics.open("a") as stream:
+        stream.write('{"step": 4, "metrics": {"share": NaN}}\n')
+    assert work.progress() == {"step": 4, "metrics": {"share": None}}, "no database keeps a NaN"
 
 
 def test_progress_tells_of_the_twin_that_is_fitted_first(work: Work) -> None:

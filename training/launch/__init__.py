@@ -97,7 +97,9 @@ class Work:
 def _newest(metrics: Path) -> dict[str, Any]:
     for line in reversed(_end(metrics).splitlines()):
         try:
-            told = json.loads(line)
+            told = json.loads(
+                line, parse_constant=lambda _: None
+            )  # no NaN goes into JSON elsewhere
         except ValueError:
             continue  # it is being written, or was cut at its start
         if isinstance(told, dict):

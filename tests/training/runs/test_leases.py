@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,6 +134,28 @@ def test_a_fit_that_is_whole_is_lent_to_no_box_again(
     for _ in range(2):
         with pytest.raises(UserError, match="the disk is full"):
             go_on(house, run_id, on_progress=silent)
+
+
+def test_two_schedulers_begin_one_run(
+    house: House, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large store takes minutes to cut, and another due time comes meanwhile."""
+    resume, others = run_module.resume, []
+
+    def just_before(house: House, **more: Any) -> str:
+        others.append(begin(house, recipe=recipe, reason="by the clock"))
+        return ""
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(run_module, "resume", just_before)
+        said = retrain(house, recipe=recipe, reason="corrections", on_progress=silent)
+    assert "nothing new was begun" in said
+    with house.database.session() as session:
+        assert [one.id for one in runs.newest(session)] == others
+    assert resume(house, on_progress=silent)
+    with runs.beginning(house.database):
+        said = retrain(house, recipe=recipe, reason="corrections", on_progress=silent)
+    assert "nothing new was begun" in said
 
 
 def test_what_was_left_behind_goes_on_before_anything_new(house: House, recipe: Recipe) -> None:
