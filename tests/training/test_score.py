@@ -151,6 +151,7 @@ def test_a_recipe_may_be_a_file(tmp_path: Path, base: Path) -> None:
     result = run(*words, "--recipe", recipe, "--json", out)
     assert result.exit_code == 0, result.output
     assert json.loads(out.read_text())["recipe"]["name"] == "short"
+    assert "The recipe short shows no issue unseen: no cut is chosen" in result.output
     recipe.write_text("adapt = 'mlm'\n")
     result = run(*words, "--recipe", recipe)
     assert (result.exit_code, "learns from labels alone" in result.output) == (2, True)

@@ -168,7 +168,12 @@ def _notes(answer: dict[str, Any]) -> list[str]:
     seconds = sum(run["train_seconds"] for run in runs) / len(runs)
     notes = [f"trained in {seconds:.0f} s on {answer['machine']['device']}, mean of {len(runs)}"]
     unsure = sum(not run["overall"]["cuts"] for run in runs)
-    if unsure:
+    if not answer["recipe"]["held_out_parts"]:
+        notes.append(
+            f"The recipe {answer['recipe']['name']} shows no issue unseen: no cut is chosen, and nothing "
+            "would be applied."
+        )
+    elif unsure:
         notes.append(
             f"In {unsure} of {len(runs)} runs the training issues do not show that any cut keeps a "
             f"precision of {asked['target']:g}: nothing would be applied."
