@@ -90,6 +90,13 @@ class Writes:
         (work.out / "done.json").write_text("{}")
 
 
+class Whole:
+    """As a launcher does where all is done already."""
+
+    def fit(self, work: Work, *, on_progress: OnProgress) -> None:
+        assert work.whole()
+
+
 def status(database: Database, run: int) -> str:
     with database.session() as session:
         return runs.get(session, run).status
@@ -206,7 +213,9 @@ def test_what_the_server_does_not_take_is_told_and_kept(
     with database.session() as session:
         row = runs.get(session, run)
         assert (row.status, told in row.outcome) == (ending, True), row.outcome
-    assert Work(tmp_path / "box" / f"run-{run}").whole()
+        runs.reopen(session, run, fitted=False)
+    assert work_once(server, Whole(), tmp_path / "box")
+    assert status(database, run) == "fitted"
 
 
 def test_long_transfers_keep_the_lease(
