@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.terminal import console, errors, polite_errors
 from training.cli.terminal import need_training_extra
+
+if TYPE_CHECKING:
+    from training.search.ledger import Row
 
 
 def search(
@@ -30,7 +33,6 @@ def search(
         need_training_extra()
         from training.recipe import RECIPES
         from training.recipe_file import BASE, read_recipe
-        from training.search.ledger import BEST, CAUTION, Row, best_of
         from training.search.study import Quest
         from training.search.study import search as look
 
@@ -54,13 +56,19 @@ def search(
                 status.update(f"searching, {row.number + 1} of {trials} done")
 
             rows = look(quest, on_trial=tell)
-        best = best_of(rows)
-        if best is None or best.value is None:
-            console.print("No trial was begun; give more --hours.")
-            return
-        given = rows[0].state if rows[0].value is None else f"{rows[0].value:.4f}"
-        console.print(
-            f"best: trial {best.number} with {best.value:.4f} (as given: {given}); its recipe is "
-            f"{out / BEST}. {CAUTION}",
-            highlight=False,
-        )
+        _show(rows, out)
+
+
+def _show(rows: list[Row], out: Path) -> None:
+    from training.search.ledger import BEST, CAUTION, best_of
+
+    best = best_of(rows)
+    if best is None or best.value is None:
+        console.print("No trial was begun; give more --hours.")
+        return
+    given = rows[0].state if rows[0].value is None else f"{rows[0].value:.4f}"
+    console.print(
+        f"best: trial {best.number} with {best.value:.4f} (as given: {given}); its recipe is "
+        f"{out / BEST}. {CAUTION}",
+        highlight=False,
+    )
