@@ -81,13 +81,16 @@ def correction_rate(practice: Practice, *, delta: float) -> Share:
 
 
 def _ratio(hits: Flags, looked: Flags, weights: Floats, *, delta: float) -> Share:
-    """Weighted share of `hits` among `looked` [n, m], an issue (row) being one draw."""
+    """Weighted share of `hits` among `looked` [n, m], an issue (row) being one draw. However little it varies, a
+    sample tells no more than its pairs, independent and weighed as they are (Kish 1965), would."""
     size = looked.sum(axis=1) * weights
     seen = int(looked[weights > 0].sum())
     if not seen:
         return Share(None, 0.0, 1.0, 0)
     value = float((hits.sum(axis=1) * weights).sum() / size.sum())
-    n = _effective(value, hits.sum(axis=1) * weights - value * size, size)
+    squares = float((looked.sum(axis=1) * weights**2).sum())
+    most = float(size.sum()) ** 2 / squares
+    n = min(most, _effective(value, hits.sum(axis=1) * weights - value * size, size))
     low = lower_bound(value * n, n, delta=delta / 2)
     return Share(value, low, upper_bound(value * n, n, delta=delta / 2), seen)
 

@@ -34,6 +34,18 @@ def test_the_bounds_hold_the_truth_as_often_as_they_say() -> None:
     assert missed / 200 <= DELTA + 2 * (DELTA * 0.95 / 200) ** 0.5
 
 
+def test_one_error_that_weighs_little_makes_nothing_surer() -> None:
+    """A share of silence that changed, and an error in the light part: the variance of that sample alone would
+    stand for more draws than there were."""
+    rng, missed, lives = np.random.default_rng(7), 0, 1000
+    for _ in range(lives):
+        labels = np.arange(3) < rng.integers(1, 4, (60, 1))
+        known = np.where(rng.random((60, 3)) < 0.02, -1, 1).astype(np.int8)
+        found = Practice(labels, known, rng.choice([20.0, 20.0, 5.0], 60))
+        missed += precision(found, delta=DELTA).low > 0.98
+    assert missed / lives <= DELTA / 2 + 2 * (DELTA / 2 / lives) ** 0.5
+
+
 def test_weights_undo_a_share_that_changed() -> None:
     """Precision .95 while a tenth was silent, .65 while half was: counting heads would say .7."""
 
