@@ -152,9 +152,10 @@ def make_task(
 
 
 def draw_shots(task: Task, shots: int, *, seed: int) -> Task:
-    """At most `shots` issues per label and repository (so many positives, fewer where there are fewer).
+    """`shots` issues per label and repository, fewer where there are fewer.
 
-    Multi-label, rarest label first: an issue drawn for one label counts for all its labels.
+    Multi-label, rarest label first: an issue drawn for one label counts for all its labels, so that
+    frequent labels may get more.
     """
     rng = np.random.default_rng(seed)
     drawn: set[int] = set()
