@@ -115,7 +115,8 @@ def _options() -> argparse.Namespace:
 
 
 def _build(folder: Path) -> Path:
-    from bot.classify.build import build_bundle, find_base_weights
+    from bot.classify.build import build_bundle
+    from bot.classify.weights import find_base_weights
 
     return build_bundle(find_base_weights(), folder / "bundle").directory
 

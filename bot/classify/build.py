@@ -28,7 +28,6 @@ from bot.classify.samples import SAMPLES
 from bot.classify.seen import PROVENANCE, UNKNOWN, read_provenance
 from bot.classify.session import open_session, open_tokenizer, token_ids
 from bot.classify.weights import Weights, locate, read_weights
-from bot.classify.weights import find_base_weights as find_base_weights
 from bot.core.text import TEXT_VERSION
 from bot.errors import UserError
 
@@ -43,7 +42,6 @@ def build_bundle(
     out: Path,
     *,
     max_tokens: int = MAX_TOKENS,
-    text_version: int = TEXT_VERSION,
 ) -> Bundle:
     """Writes the bundle of the model at `source` (directory or hub name) to `out`, whole or not at all.
 
@@ -62,7 +60,7 @@ def build_bundle(
         (directory / GOLDEN).write_bytes(save({str(name): rows for name, rows in golden.items()}))
         if provenance != UNKNOWN:
             (directory / PROVENANCE).write_text(provenance.text(), encoding="utf-8")
-        manifest = _manifest(weights, directory, max_tokens=limit, text_version=text_version)
+        manifest = _manifest(weights, directory, max_tokens=limit)
         write_manifest(directory, manifest)
     return Bundle(out, manifest)
 
@@ -109,14 +107,14 @@ def _check_rounding(golden: dict[Backend, np.ndarray], name: str) -> None:
         )
 
 
-def _manifest(weights: Weights, directory: Path, *, max_tokens: int, text_version: int) -> Manifest:
+def _manifest(weights: Weights, directory: Path, *, max_tokens: int) -> Manifest:
     names = [*MODELS.values(), TOKENIZER, GOLDEN]
     names += [PROVENANCE] if (directory / PROVENANCE).is_file() else []
     return Manifest(
         name=weights.name,
         dim=weights.hidden,
         max_tokens=max_tokens,
-        text_version=text_version,
+        text_version=TEXT_VERSION,
         files={name: file_sha256(directory / name) for name in names},
         golden_texts=SAMPLES,
         lineage=weights.lineage,

@@ -44,22 +44,20 @@ def forward_blocks(
     informed: NDArray[np.bool_],
     *,
     scored: NDArray[np.bool_] | None = None,
-    blocks: int = BLOCKS,
-    first: float = FIRST,
 ) -> tuple[Block, ...]:
-    """Blocks with equal numbers of `scored` rows, in time order; of all `informed` rows (those with a
+    """`BLOCKS` blocks with equal numbers of `scored` rows, in time order; of all `informed` rows (those with a
     known pair) if not given.
 
-    The first `first` share of the informed rows is only past, and so are all but the newest `WINDOW` of
+    The `FIRST` share of the informed rows is only past, and so are all but the newest `WINDOW` of
     those to score. None at all for a history too short to teach and to test.
     """
     asked = informed if scored is None else informed & scored
-    teachers = np.flatnonzero(informed)[: max(MIN_PAST, round(first * informed.sum()))]
+    teachers = np.flatnonzero(informed)[: max(MIN_PAST, round(FIRST * informed.sum()))]
     rows = np.flatnonzero(asked)
     skip = max(int(asked[teachers].sum()), len(rows) - WINDOW)
-    if len(rows) - skip < blocks:
+    if len(rows) - skip < BLOCKS:
         return ()
-    starts = rows[np.linspace(skip, len(rows), blocks, endpoint=False).round().astype(int)]
+    starts = rows[np.linspace(skip, len(rows), BLOCKS, endpoint=False).round().astype(int)]
     ends = [*starts[1:], len(informed)]
     return tuple(
         Block(slice(0, int(a)), slice(int(a), int(b))) for a, b in zip(starts, ends, strict=True)

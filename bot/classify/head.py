@@ -27,8 +27,6 @@ from bot.classify.sides import Sides, counted, fit_sides, refit_columns, taught
 from bot.core.families import families_of
 from bot.core.types import IssueText, LabelSpec, Score
 
-__all__ = ["Head", "History", "fit_head", "fit_heads", "refit_labels"]
-
 Floats = NDArray[np.float32]
 
 DELTA = 0.05
@@ -131,7 +129,6 @@ def fit_head(
     label_vectors: Floats,
     exclusive: Sequence[Sequence[str]] = (),
     target: float = 0.9,
-    delta: float = DELTA,
     earlier: Earlier | None = None,
     families: Mapping[str, str] | None = None,
 ) -> Head:
@@ -139,7 +136,7 @@ def fit_head(
 
     `label_vectors` [L, d]: vectors of each label's name and description. `exclusive`: groups of
     which an issue carries at most one. The promise: among known pairs, at least `target` of the
-    applied labels are right, at confidence 1 - `delta`, for issues exchangeable with the newest.
+    applied labels are right, at confidence 1 - `DELTA`, for issues exchangeable with the newest.
     `earlier`: what choices of cuts before this one proved and spent. `families`: label -> family,
     where the rules say other than its prefix.
     """
@@ -149,7 +146,6 @@ def fit_head(
         label_vectors=label_vectors,
         exclusive=exclusive,
         targets=(target,),
-        delta=delta,
         earlier=earlier,
         families=families,
     )
@@ -163,7 +159,6 @@ def fit_heads(
     label_vectors: Floats,
     exclusive: Sequence[Sequence[str]] = (),
     targets: Sequence[float] = (0.9,),
-    delta: float = DELTA,
     earlier: Earlier | None = None,
     families: Mapping[str, str] | None = None,
 ) -> tuple[Head, ...]:
@@ -183,7 +178,7 @@ def fit_heads(
             names,
             exclusive=groups,
             target=target,
-            delta=delta,
+            delta=DELTA,
             earlier=earlier,
         )
         return Head(
@@ -195,7 +190,7 @@ def fit_heads(
             expectation=promise.expectation,
             label_vectors=label_vectors,
             target=target,
-            delta=delta,
+            delta=DELTA,
         )
 
     return tuple(map(head, targets))

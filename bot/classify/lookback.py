@@ -31,7 +31,7 @@ weights are those of all issues, better calibrated than any guess, and nothing i
 
 
 @dataclass(frozen=True, slots=True)
-class _Past:
+class _Chained:
     """Issues as the head of their day saw them: evidence [k, n, L], known pairs [n, L], block [n]."""
 
     evidence: Floats
@@ -44,7 +44,7 @@ class _Past:
     def informed(self) -> int:
         return int((self.known != 0).any(axis=1).sum())
 
-    def nothing(self) -> _Past:
+    def nothing(self) -> _Chained:
         """Of no issue at all."""
         return replace(
             self, evidence=self.evidence[:, :0], known=self.known[:0], block=self.block[:0]
@@ -57,20 +57,20 @@ def look_back(
     """The history as heads of its own days scored it, what weighs their evidence, and the last of them.
     Where too few issues are left that the encoder did not learn from, all choose the weights, and none
     proves anything."""
-    past = _chain_forward(history, counts, fit)
+    chained = _chain_forward(history, counts, fit)
     learned_from = int(history.witnesses.sum() - history.judges.sum())
-    enough = not learned_from or past.informed >= ENOUGH
+    enough = not learned_from or chained.informed >= ENOUGH
     if not enough:
-        past = _chain_forward(replace(history, seen=None), counts, fit)
-    combiner = fit_combiner(past.evidence, past.known)
-    proof = past if enough else past.nothing()
+        chained = _chain_forward(replace(history, seen=None), counts, fit)
+    combiner = fit_combiner(chained.evidence, chained.known)
+    proof = chained if enough else chained.nothing()
     p = cross_probabilities(proof.evidence, proof.known, proof.block, start=combiner)
     current = _current(history)
     scored = Scored(p, proof.known, proof.block, current=current, learned_from=learned_from)
-    return scored, combiner, past.latest
+    return scored, combiner, chained.latest
 
 
-def _chain_forward(history: History, counts: csr_matrix, fit: Fit) -> _Past:
+def _chain_forward(history: History, counts: csr_matrix, fit: Fit) -> _Chained:
     """Evidence of issues by sides fitted on what came before them; repeats of earlier issues are left
     out, those on which we acted, and those that the encoder learned from."""
     blocks = forward_blocks(history.witnesses, scored=history.judges)
@@ -90,7 +90,7 @@ def _chain_forward(history: History, counts: csr_matrix, fit: Fit) -> _Past:
         known.append(history.known[rows])
         block.append(np.full(len(rows), number, np.int32))
     joined = np.concatenate(evidence, axis=1), np.concatenate(known), np.concatenate(block)
-    return _Past(*joined, latest=sides)
+    return _Chained(*joined, latest=sides)
 
 
 def _current(history: History) -> bool:

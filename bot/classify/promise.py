@@ -60,6 +60,17 @@ class _Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The pooled cut, the cut of each label or why it has none, and pairs [n, L] that blocks expected of
+    each other."""
+
+    pooled: Rank | None
+    apply_at: tuple[float | None, ...]
+    why: tuple[str, ...]
+    expected: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
 class Promise:
     cuts: tuple[LabelCut, ...]
     expectation: Expectation
@@ -83,9 +94,41 @@ def make_promise(
     """
     earlier = earlier or Earlier()
     terms = _Terms(target, earlier.spends(delta), earlier)
-    p, known = scored.probabilities, scored.known
+    chosen = _choose(scored, history, labels, exclusive=exclusive, terms=terms)
+    pooled, apply_at = chosen.pooled, chosen.apply_at
+    in_force = [pooled.cut if pooled and cut is not None else None for cut in apply_at]
+    expectation = expect(
+        chosen.expected & _above(scored.probabilities, in_force),
+        scored.known,
+        history,
+        labels=labels,
+        apply_at=apply_at,
+        why_muted=chosen.why,
+        target=target,
+        delta=terms.delta,
+        lower_bound=_proved(pooled, terms),
+    )
+    told = replace(
+        expectation,
+        choice=earlier.choice,
+        rank=pooled.preset if pooled else None,
+        pairs=earlier.pairs,
+        since=earlier.since,
+    )
+    return Promise(_label_cuts(apply_at, chosen.why, history), told)
+
+
+def _choose(
+    scored: Scored,
+    history: NDArray[np.int8],
+    labels: tuple[str, ...],
+    *,
+    exclusive: Sequence[Sequence[str]],
+    terms: _Terms,
+) -> _Chosen:
+    p, known, target = scored.probabilities, scored.known, terms.target
     sure = winners(p, labels, exclusive) & (p >= max(0.5, 1 - LENIENCE * (1 - target)))
-    barred = _barred(history, labels, earlier.broken)
+    barred = _barred(history, labels, terms.earlier.broken)
     tested, expected = _cross_apply(scored, sure, barred, terms=terms)
     pooled = _pooled_cut(p, known, tested, terms)
     records = records_of(p, known, sure)
@@ -96,28 +139,7 @@ def make_promise(
         # Nothing is applied until the newest are right again; what was proved is held for that day.
         why = tuple(reason or turned for reason in why)
         apply_at = (None,) * len(labels)
-    in_force = [pooled.cut if pooled and cut is not None else None for cut in apply_at]
-    expectation = expect(
-        expected & _above(p, in_force),
-        known,
-        history,
-        labels=labels,
-        apply_at=apply_at,
-        why_muted=why,
-        target=target,
-        delta=terms.delta,
-        lower_bound=_proved(pooled, terms),
-    )
-    return Promise(
-        _label_cuts(apply_at, why, history),
-        replace(
-            expectation,
-            choice=earlier.choice,
-            rank=pooled.preset if pooled else None,
-            pairs=earlier.pairs,
-            since=earlier.since,
-        ),
-    )
+    return _Chosen(pooled, apply_at, why, expected)
 
 
 def _label_cuts(

@@ -30,7 +30,8 @@ def build(
     out: Annotated[Path | None, typer.Option(help="Directory of the bundle")] = None,
 ) -> None:
     """Build the bundle that serves (ONNX fp32 and int8, tokenizer, golden vectors), without torch."""
-    from bot.classify.build import build_bundle, find_base_weights
+    from bot.classify.build import build_bundle
+    from bot.classify.weights import find_base_weights
 
     with polite_errors():
         target = out or load_settings().bundle_dir

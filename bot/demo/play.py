@@ -14,9 +14,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bot.classify.build import build_bundle, find_base_weights
+from bot.classify.build import build_bundle
 from bot.classify.bundle import MANIFEST
 from bot.classify.expectation import Expectation
+from bot.classify.weights import find_base_weights
 from bot.core.families import infer_exclusive
 from bot.core.rules import Rules, learnable
 from bot.demo.lesson import teach

@@ -41,17 +41,6 @@ from bot.github.suggestions import (
 from bot.github.tokens import TokenSource
 from bot.github.writes import Writer
 
-__all__ = [
-    "Comment",
-    "Contents",
-    "FiledText",
-    "InstallationClient",
-    "NotModified",
-    "Suggested",
-    "Suggestion",
-    "UserPermission",
-]
-
 READ = "issues: read"
 WRITE = "issues: write"
 

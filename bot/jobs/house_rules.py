@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from bot.core.rules import Rules, parse_rules
 from bot.errors import UserError
-from bot.github.client import Contents, InstallationClient, NotModified
+from bot.github.client import InstallationClient
+from bot.github.contents import Contents, NotModified
 from bot.github.limits import PermissionMissing
 from bot.github.repository_events import RULES_PATH
 from bot.jobs.context import Context

@@ -42,7 +42,7 @@ from bot.store.tables import Repository
 
 log = logging.getLogger(__name__)
 
-SILENT = "nothing is done: the issue is of the silent share"
+KEPT_SILENT = "nothing is done: the issue is of the silent share"
 
 SOONEST, LATEST = 10.0, 600.0
 """Seconds until an issue that arrived while its repository is being learned is looked at again: half as
@@ -204,4 +204,4 @@ def _unsaid(decision: Decision) -> Decision:
     """What was decided on an issue of the silent share; silence is no action, it has no reason to give."""
     if decision.action == "abstain":
         return decision
-    return replace(decision, reason=f"{decision.reason}; {SILENT}")
+    return replace(decision, reason=f"{decision.reason}; {KEPT_SILENT}")

@@ -8,7 +8,7 @@ from bot.errors import Ignore
 from bot.store import repositories
 from bot.store.tables import Repository
 
-SILENT = ("paused", "removed")
+NOT_SERVED = ("paused", "removed")
 
 
 def served(session: Session, repository_id: int) -> Repository:
@@ -18,6 +18,6 @@ def served(session: Session, repository_id: int) -> Repository:
         Ignore: we do not know it, or it is paused or removed.
     """
     repository = repositories.get(session, repository_id)
-    if repository is None or repository.status in SILENT:
+    if repository is None or repository.status in NOT_SERVED:
         raise Ignore(f"repository {repository_id} is not served")
     return repository

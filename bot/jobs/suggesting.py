@@ -11,9 +11,10 @@ from bot.core import wording
 from bot.core.rules import Rules
 from bot.core.types import Issue
 from bot.errors import Ignore
-from bot.github.client import InstallationClient, Suggestion
+from bot.github.client import InstallationClient
 from bot.github.comments import hidden
 from bot.github.occurrences import CommentEdited
+from bot.github.suggestions import Suggestion
 from bot.jobs.behalf import Scene, Word, put_on, speak_against
 from bot.jobs.context import Context
 from bot.jobs.house_rules import current_rules

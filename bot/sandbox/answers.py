@@ -46,8 +46,8 @@ def unauthorized(message: str = "Bad credentials") -> Refused:
     return refusal(401, message)
 
 
-def gone(message: str = "This issue was deleted") -> Refused:
-    return refusal(410, message)
+def gone() -> Refused:
+    return refusal(410, "This issue was deleted")
 
 
 def invalid(resource: str, name: str, code: str, *, message: str | None = None) -> Refused:

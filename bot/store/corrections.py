@@ -24,7 +24,7 @@ from bot.store.label_events import SAME_WITHIN
 from bot.store.tables import Answer, Decision, Effect, Issue, LabelEvent, Repository
 
 Groups = Sequence[Collection[str]]
-History = Mapping[int, Sequence[types.LabelEvent]]
+Events = Mapping[int, Sequence[types.LabelEvent]]
 """Issue id -> its label events, oldest first."""
 
 _WRITES = {"apply": "add", "suggest": "suggest"}
@@ -46,7 +46,7 @@ _BY_PEOPLE = text(
 
 
 def of_repository(
-    session: Session, repository_id: int, *, events: History | None = None
+    session: Session, repository_id: int, *, events: Events | None = None
 ) -> list[Correction]:
     """All corrections that stand, oldest first: the repository's own regression suite. `events`: its
     label events, where the caller has read them."""
@@ -96,7 +96,7 @@ def _explained(session: Session, repository_id: int, issue_ids: Collection[int])
 def _cases(
     session: Session,
     which: ColumnElement[bool],
-    events: Mapping[int, Sequence[types.LabelEvent]],
+    events: Events,
     *,
     bulk: Collection[tuple[int, types.LabelEvent]],
 ) -> list[Case]:
@@ -224,9 +224,7 @@ def _around(
     return label_events.among(session, repository_id, or_(*near)) if near else []
 
 
-def made_bulk(
-    session: Session, repository_id: int, events: Mapping[int, Sequence[types.LabelEvent]]
-) -> set[int]:
+def made_bulk(session: Session, repository_id: int, events: Events) -> set[int]:
     """Issues whose events become part of a mass relabel through these (issue id -> events)."""
     new = [(issue_id, e) for issue_id, told in events.items() for e in told]
     human = [event for _, event in new if event.actor_kind == "human"]

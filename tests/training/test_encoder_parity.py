@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from bot.classify.build import MAX_TOKENS, build_bundle, find_base_weights
+from bot.classify.build import MAX_TOKENS, build_bundle
 from bot.classify.bundle import read_bundle
 from bot.classify.encoder import Encoder
 from bot.classify.samples import SAMPLES
+from bot.classify.weights import find_base_weights
 
 TRACE = "\n".join(
     f'  File "/srv/app/module_{n}.py", line {n * 7}, in step_{n}\n    return run(context, depth={n})'

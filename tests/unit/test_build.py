@@ -15,12 +15,18 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from bot.classify import weights as weights_module
-from bot.classify.build import build_bundle, find_base_weights
+from bot.classify.build import build_bundle
 from bot.classify.bundle import read_bundle
 from bot.classify.graph import encoder_graph
 from bot.classify.quantise import channel_scales, round_columns
 from bot.classify.session import open_session
-from bot.classify.weights import BASE_FILES, Weights, locate, read_weights
+from bot.classify.weights import (
+    BASE_FILES,
+    Weights,
+    find_base_weights,
+    locate,
+    read_weights,
+)
 from bot.errors import UserError
 from tests.fixtures.bundle import write_tiny_weights
 

@@ -30,7 +30,7 @@ from bot.store.tables import Repository
 ANSWER, WHY, REFUSAL = "answer", "why", "refusal"
 """Markers of our comments: one of each on an issue, edited in place."""
 
-SILENT = ""
+WORKED = ""
 """What is said of a command that simply worked: the reaction says it."""
 
 
@@ -156,10 +156,10 @@ class _Desk:
         """The reaction comes last: a comment that is there already takes no turn, a reaction always does."""
         if not self.speaks:
             return
-        if told := [one for one in dict.fromkeys(said) if one != SILENT]:
+        if told := [one for one in dict.fromkeys(said) if one != WORKED]:
             body = wording.reply(told, asker=self.actor, url=self.event.url)
             self._comment(body, marker=ANSWER)
-        if SILENT in said:
+        if WORKED in said:
             self.scene.turn()
             self.client.react(self.scene.full_name, self.event.comment_id, "+1")
 
@@ -179,7 +179,7 @@ class _Desk:
     # -- the commands -------------------------------------------------------------------------------------
 
     def _carry_out(self, command: Command) -> str:
-        """What there is to say of it; `SILENT` where it simply worked."""
+        """What there is to say of it; `WORKED` where it simply worked."""
         match command.verb:
             case "label" | "unlabel":
                 return self._change_labels(command)
@@ -206,7 +206,7 @@ class _Desk:
             known = self.scene.known_labels()
             return wording.no_such_labels((name, nearest(name, known)) for name in unknown)
         if not self.writes:
-            return SILENT
+            return WORKED
         if command.verb == "unlabel":
             return wording.not_done(take_off(self.scene, found.values(), word=self.word))
         return wording.not_done(put_on(self.scene, found.values(), word=self.word))
@@ -236,14 +236,14 @@ class _Desk:
             )
         except Ignore as reason:
             return f"Nothing was decided: {wording.plain(str(reason))}."
-        return SILENT
+        return WORKED
 
     def _why(self) -> str:
         """Telling what we think is saying something: the issue is no unbiased evidence any more."""
         if self.speaks:
             self._break_silence()
             self._comment(explain(self.scene.context, self.scene.issue_id), marker=WHY)
-        return SILENT
+        return WORKED
 
     def _break_silence(self) -> None:
         with self.scene.context.database.session() as session:
@@ -260,7 +260,7 @@ class _Desk:
                 # What happened meanwhile was not listened to.
                 reference = RepositoryRef(row.id, row.full_name, row.private)
                 request_onboarding(session, row.installation_id, reference)
-        return SILENT
+        return WORKED
 
     def _paused(self) -> bool:
         with self.scene.context.database.session() as session:

@@ -16,7 +16,7 @@ from bot.errors import Ignore
 from bot.github.limits import PermissionMissing
 from bot.jobs import queue
 from bot.jobs.context import Context
-from bot.jobs.served import SILENT, served
+from bot.jobs.served import NOT_SERVED, served
 from bot.jobs.turn import NotYet, Turn
 from bot.store import answers, repositories, silence
 from bot.store.tables import Repository
@@ -79,7 +79,7 @@ def tell_of_rules(
 
 def _place(session: Session, row: Repository, number: int | None) -> int | None:
     """The issue on which there is something new to say; None where there is nothing, or no place yet."""
-    if row.status in SILENT or parse_rules(row.rules_text or "").mode == "dry-run":
+    if row.status in NOT_SERVED or parse_rules(row.rules_text or "").mode == "dry-run":
         return None
     error, notice = _error(row), answers.notice(session, row.id)
     before = notice.error if notice is not None else ""
