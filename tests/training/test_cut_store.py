@@ -181,6 +181,18 @@ def test_what_is_deleted_is_not_in_the_next_snapshot(
     assert {issue.number for issue in after.issues} == set(range(2, 101))
 
 
+def test_a_name_that_passed_to_another_repository_is_cut_once(
+    session: Session, cut: Callable[..., Snapshot]
+) -> None:
+    """Renamed or deleted, and nobody told us: who bears the name now is the one added last."""
+    fill(session)
+    fill(session, id=80, count=60)
+    repositories.rename(session, 80, "acme/r70")
+    snapshot = cut()
+    (data,) = snapshot.repositories
+    assert len(data.issues) == len(snapshot.issues) == 60
+
+
 def test_a_suspended_installation_and_an_empty_store(
     session: Session, cut: Callable[..., Snapshot]
 ) -> None:
