@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bot.errors import LabelwrightError, UserError
+from bot.errors import LabelwrightError, RetryLater, UserError
 from bot.log import configure_logging
 from bot.settings import Settings, load_settings
 
@@ -32,7 +32,9 @@ def polite_errors() -> Iterator[None]:
     try:
         yield
     except LabelwrightError as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        wait = f"; again in {error.after:.0f} s" if isinstance(error, RetryLater) else ""
+        told = f"[bold red]error:[/] {escape(str(error))}{wait}"
+        errors.print(told, highlight=False, soft_wrap=True)
         raise typer.Exit(USER_ERROR_EXIT) from None
 
 

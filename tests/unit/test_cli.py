@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from bot import __version__
 from bot.cli import app, terminal
 from bot.cli.terminal import USER_ERROR_EXIT
+from bot.errors import RetryLater
 
 NOWHERE = "postgresql://127.0.0.1:1/nothing?connect_timeout=1"
 
@@ -108,6 +110,12 @@ def test_a_replay_needs_two_issues(tmp_path: Path) -> None:
     lone = tmp_path / "lone.jsonl"
     lone.write_text('{"title": "a", "labels": ["bug"]}\n')
     assert "at least two issues" in refused(run("replay", str(lone)))
+
+
+def test_who_has_to_wait_is_told_how_long(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), terminal.polite_errors():
+        raise RetryLater("GitHub's rate limit", after=61.5)
+    assert capsys.readouterr().err == "error: GitHub's rate limit; again in 62 s\n"
 
 
 def test_markup_in_a_message_is_shown_as_it_is(tmp_path: Path) -> None:
