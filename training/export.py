@@ -124,7 +124,13 @@ def _torch_vectors(encoder: Path, max_tokens: int) -> np.ndarray:
     """What sentence-transformers makes of the golden texts with these weights, fp32 on the CPU."""
     from sentence_transformers import SentenceTransformer  # heavy, needed here alone
 
-    model = SentenceTransformer(str(encoder), device="cpu", local_files_only=True)
+    try:
+        model = SentenceTransformer(str(encoder), device="cpu", local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{encoder} cannot be opened ({reason}): it is not exported, the champion keeps serving. Fit again."
+        ) from None
     model.max_seq_length = max_tokens
     vectors = model.float().encode(list(SAMPLES), show_progress_bar=False)
     return np.asarray(vectors, dtype=np.float32)

@@ -52,6 +52,17 @@ def test_the_bundle_agrees_with_torch_and_tells_where_it_comes_from(
     assert "weights_sha256" in kept.manifest.lineage
 
 
+def test_code_that_a_box_sends_along_is_not_run(fitted: Path, tmp_path: Path) -> None:
+    (fitted / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Transformer: ...")
+    modules = json.loads((fitted / "modules.json").read_text())
+    modules[0]["type"] = "evil.Transformer"
+    (fitted / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(UserError, match=r"cannot be opened .*the champion keeps serving"):
+        export_bundle(fitted, tmp_path / "bundle")
+    assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "bundle").exists()
+
+
 @pytest.mark.parametrize("backend", ["fp32", "int8"])
 def test_a_graph_that_disagrees_is_not_exported(
     fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
