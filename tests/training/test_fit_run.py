@@ -258,7 +258,7 @@ def test_previous_is_not_there_in_the_first_round(
     def hasty(self: Probe, stage: Any) -> None:
         with pytest.raises(GiveUp, match="from round 1 on"):
             stage.predict(np.arange(2), by="previous")
-        self.targets = stage.predict(np.arange(20), by="teacher", augment=None).sigmoid()
+        self.targets = stage.predict(np.arange(20), by="teacher").sigmoid()
 
     monkeypatch.setattr(Probe, "begin_round", hasty)
     recipe = short(base, epochs=1, terms={"probe": {"rounds": 1}})

@@ -38,13 +38,7 @@ def stage(
 ) -> Stage:
     logits = pool_logits(single=single)
 
-    def predict(
-        rows: Ints,
-        *,
-        by: Who = "teacher",
-        dropout: int | None = None,
-        augment: Augment | None = None,
-    ) -> torch.Tensor:
+    def predict(rows: Ints, *, by: Who = "teacher", dropout: int | None = None) -> torch.Tensor:
         found = logits[torch.as_tensor(rows)]
         if dropout is None:
             return found

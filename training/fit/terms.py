@@ -116,5 +116,5 @@ class Company:
             known=self.task.known,
             repo=self.task.repo,
             pool=self.reader.pool,
-            predict=Oracle(self.reader, self.learner, self.previous, self.seed),
+            predict=Oracle(self.reader, self.learner, self.previous),
         )

@@ -106,15 +106,9 @@ class Oracle:
     reader: Reader
     learner: Learner
     previous: Network | None
-    seed: int
 
     def __call__(
-        self,
-        rows: Ints,
-        *,
-        by: Who = "teacher",
-        dropout: int | None = None,
-        augment: Augment | None = None,
+        self, rows: Ints, *, by: Who = "teacher", dropout: int | None = None
     ) -> torch.Tensor:
         network = self._network(by)
         lengths = self.reader.lengths
@@ -122,7 +116,7 @@ class Oracle:
         size = INFERENCE_BATCH * distributed.world_size()
         with still(network) if dropout is None else _shaken(network, dropout, self.reader.device):
             for at in by_length([lengths[i] for i in rows], size=size):
-                seen = self.reader.see(network, rows[at], augment, seed=(self.seed, 0))
+                seen = self.reader.see(network, rows[at], None, seed=())
                 found[torch.as_tensor(at)] = seen.logits.cpu()
         return found
 

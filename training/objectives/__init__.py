@@ -77,17 +77,11 @@ class Predict(Protocol):
     """Logits of rows of the pool, float32 [len(rows), L] on the CPU, the same on every rank.
 
     `dropout`: a seed; dropout stays on and draws from it, away from the run's own numbers (None: off).
-    `augment`: reads every issue through it, seeded by (seed of the run, row, 0).
     All ranks must call it together.
     """
 
     def __call__(
-        self,
-        rows: Ints,
-        *,
-        by: Who = "teacher",
-        dropout: int | None = None,
-        augment: Augment | None = None,
+        self, rows: Ints, *, by: Who = "teacher", dropout: int | None = None
     ) -> torch.Tensor: ...
 
 
