@@ -77,7 +77,6 @@ class Report:
     """Everything that a preview has to say. Rates are None where nothing counts."""
 
     repository: str
-    made_at: datetime
     first: datetime | None
     last: datetime | None
     dated: bool
@@ -125,7 +124,6 @@ def draw_up(
     muted = head.expectation.muted if head else {}
     return Report(
         repository=past.full_name,
-        made_at=past.now,
         first=past.issues[0].created_at if past.dated and past.issues else None,
         last=past.issues[-1].created_at if past.dated and past.issues else None,
         dated=past.dated,

@@ -23,13 +23,12 @@ class QueryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One selected field. Fields of inline fragments stand among their parent's, with `on` set."""
+    """One selected field. Fields of inline fragments stand among their parent's."""
 
     name: str
     key: str
     args: Mapping[str, object] = field(default_factory=dict)
     fields: tuple[Field, ...] = ()
-    on: str | None = None
 
 
 def parse(query: str, variables: Mapping[str, object]) -> tuple[Field, ...]:
@@ -99,30 +98,31 @@ class _Reader:
                 self._variables.setdefault(name, self._value())
         self._expect(")")
 
-    def _selection(self, on: str | None = None) -> tuple[Field, ...]:
+    def _selection(self) -> tuple[Field, ...]:
         self._expect("{")
         fields: list[Field] = []
         while self._peek() != "}":
             if self._peek() == "...":
                 fields.extend(self._fragment())
             else:
-                fields.append(self._field(on))
+                fields.append(self._field())
         self._expect("}")
         return tuple(fields)
 
     def _fragment(self) -> tuple[Field, ...]:
         self._expect("...")
         self._expect("on")
-        return self._selection(on=self._next())
+        self._next()  # its type: the name of a field tells enough here
+        return self._selection()
 
-    def _field(self, on: str | None) -> Field:
+    def _field(self) -> Field:
         key = name = self._name()
         if self._peek() == ":":
             self._next()
             name = self._name()
         args = self._arguments() if self._peek() == "(" else {}
         fields = self._selection() if self._peek() == "{" else ()
-        return Field(name, key, args, fields, on)
+        return Field(name, key, args, fields)
 
     def _name(self) -> str:
         token = self._next()

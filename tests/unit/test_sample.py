@@ -50,7 +50,6 @@ def test_fields_have_the_shapes_that_github_sends(sample: Sample) -> None:
         assert issue.created_at.tzinfo is not None
         assert issue.closed_at is None or issue.closed_at >= issue.created_at
         assert issue.state == ("closed" if issue.closed_at else "open")
-        assert not issue.is_pr
 
 
 def test_an_author_keeps_their_association(sample: Sample) -> None:

@@ -35,7 +35,6 @@ class SampleIssue:
     closed_at: datetime | None
     author: str
     author_association: str
-    is_pr: bool = False
 
     @property
     def state(self) -> str:
@@ -73,5 +72,4 @@ def _issue(row: dict[str, Any]) -> SampleIssue:
         closed_at=None if closed_at is None else datetime.fromisoformat(closed_at),
         author=row["author"],
         author_association=row["author_association"],
-        is_pr=row["is_pr"],
     )
