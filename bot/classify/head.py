@@ -20,9 +20,9 @@ from bot.classify.calibrate import Combiner
 from bot.classify.choices import Earlier
 from bot.classify.expectation import Expectation
 from bot.classify.history import History
-from bot.classify.lookback import Fit, look_back
+from bot.classify.lookback import Fit, Lookback, look_back
 from bot.classify.memory import REMEMBERED_AT, Memory
-from bot.classify.promise import LabelCut, make_promise, winners
+from bot.classify.promise import LabelCut, Promise, Scored, make_promise, winners
 from bot.classify.sides import Sides, counted, fit_sides, refit_columns, taught
 from bot.core.families import families_of
 from bot.core.types import IssueText, LabelSpec, Score
@@ -163,37 +163,73 @@ def fit_heads(
     families: Mapping[str, str] | None = None,
 ) -> tuple[Head, ...]:
     """`fit_head` for each of `targets`, for the price of one: they differ in cuts alone."""
-    specs = tuple(labels)
-    names = tuple(spec.name for spec in specs)
-    groups = tuple(tuple(group) for group in exclusive)
-    counts = counted(history)
-    fit = _fitting(history, counts, names, label_vectors, families=_families(names, families))
-    scored, combiner, latest = look_back(history, counts, fit)
-    sides = fit(len(history.known), latest)
+    learned = learn(
+        history, labels, label_vectors=label_vectors, exclusive=exclusive, families=families
+    )
+    return tuple(learned.head(target, earlier=earlier) for target in targets)
 
-    def head(target: float) -> Head:
-        promise = make_promise(
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A head but for its cuts. `past`: what they are chosen on; `known` [all, L]: what its labels were taught."""
+
+    specs: tuple[LabelSpec, ...]
+    exclusive: tuple[tuple[str, ...], ...]
+    sides: Sides
+    past: Lookback
+    label_vectors: Floats
+    known: NDArray[np.int8]
+
+    def promise(self, scored: Scored, target: float, earlier: Earlier | None = None) -> Promise:
+        """The cuts that `scored` proves for `target`."""
+        names = tuple(spec.name for spec in self.specs)
+        return make_promise(
             scored,
-            history.known,
+            self.known,
             names,
-            exclusive=groups,
+            exclusive=self.exclusive,
             target=target,
             delta=DELTA,
             earlier=earlier,
         )
+
+    def head(self, target: float, *, earlier: Earlier | None = None) -> Head:
+        """The head that promises `target`."""
+        promise = self.promise(self.past.scored, target, earlier)
         return Head(
-            specs=specs,
-            exclusive=groups,
-            sides=sides,
-            combiner=combiner,
+            specs=self.specs,
+            exclusive=self.exclusive,
+            sides=self.sides,
+            combiner=self.past.combiner,
             cuts=promise.cuts,
             expectation=promise.expectation,
-            label_vectors=label_vectors,
+            label_vectors=self.label_vectors,
             target=target,
             delta=DELTA,
         )
 
-    return tuple(map(head, targets))
+
+def learn(
+    history: History,
+    labels: Sequence[LabelSpec],
+    *,
+    label_vectors: Floats,
+    exclusive: Sequence[Sequence[str]] = (),
+    families: Mapping[str, str] | None = None,
+) -> Learned:
+    """All of a head that does not depend on what it promises; as `fit_head`."""
+    names = tuple(spec.name for spec in labels)
+    counts = counted(history)
+    fit = _fitting(history, counts, names, label_vectors, families=_families(names, families))
+    past = look_back(history, counts, fit)
+    return Learned(
+        specs=tuple(labels),
+        exclusive=tuple(tuple(group) for group in exclusive),
+        sides=fit(len(history.known), past.latest),
+        past=past,
+        label_vectors=label_vectors,
+        known=history.known,
+    )
 
 
 def refit_labels(head: Head, history: History, labels: Sequence[str]) -> Head:

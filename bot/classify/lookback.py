@@ -32,11 +32,13 @@ weights are those of all issues, better calibrated than any guess, and nothing i
 
 @dataclass(frozen=True, slots=True)
 class _Chained:
-    """Issues as the head of their day saw them: evidence [k, n, L], known pairs [n, L], block [n]."""
+    """Issues as the head of their day saw them: evidence [k, n, L], known pairs [n, L], block [n], and which
+    rows [n] of the history they are."""
 
     evidence: Floats
     known: NDArray[np.int8]
     block: NDArray[np.int32]
+    rows: NDArray[np.int64]
     latest: Sides | None
     """The last of those heads' sides, to start from."""
 
@@ -47,13 +49,25 @@ class _Chained:
     def nothing(self) -> _Chained:
         """Of no issue at all."""
         return replace(
-            self, evidence=self.evidence[:, :0], known=self.known[:0], block=self.block[:0]
+            self,
+            evidence=self.evidence[:, :0],
+            known=self.known[:0],
+            block=self.block[:0],
+            rows=self.rows[:0],
         )
 
 
-def look_back(
-    history: History, counts: csr_matrix, fit: Fit
-) -> tuple[Scored, Combiner, Sides | None]:
+@dataclass(frozen=True, slots=True)
+class Lookback:
+    """`scored`: what cuts are chosen on, the `rows` [n] of the history. `latest`: the sides of the newest head."""
+
+    scored: Scored
+    rows: NDArray[np.int64]
+    combiner: Combiner
+    latest: Sides | None
+
+
+def look_back(history: History, counts: csr_matrix, fit: Fit) -> Lookback:
     """The history as heads of its own days scored it, what weighs their evidence, and the last of them.
     Where too few issues are left that the encoder did not learn from, all choose the weights, and none
     proves anything."""
@@ -67,7 +81,7 @@ def look_back(
     p = cross_probabilities(proof.evidence, proof.known, proof.block, start=combiner)
     current = _current(history)
     scored = Scored(p, proof.known, proof.block, current=current, learned_from=learned_from)
-    return scored, combiner, chained.latest
+    return Lookback(scored, proof.rows, combiner, chained.latest)
 
 
 def _chain_forward(history: History, counts: csr_matrix, fit: Fit) -> _Chained:
@@ -82,15 +96,21 @@ def _chain_forward(history: History, counts: csr_matrix, fit: Fit) -> _Chained:
         fresh &= ~history.seen
     labels = history.known.shape[1]
     evidence, known = [np.zeros((len(EVIDENCE), 0, labels), np.float32)], [history.known[:0]]
-    block, sides = [np.zeros(0, np.int32)], None
+    block, rows, sides = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)], None
     for number, (past, now) in enumerate(blocks):
-        rows = np.arange(now.start, now.stop)[fresh[now]]
+        here = np.arange(now.start, now.stop)[fresh[now]]
         sides = fit(past.stop, sides)
-        evidence.append(sides.evidence_of(history.vectors[rows], counts[rows]))
-        known.append(history.known[rows])
-        block.append(np.full(len(rows), number, np.int32))
-    joined = np.concatenate(evidence, axis=1), np.concatenate(known), np.concatenate(block)
-    return _Chained(*joined, latest=sides)
+        evidence.append(sides.evidence_of(history.vectors[here], counts[here]))
+        known.append(history.known[here])
+        block.append(np.full(len(here), number, np.int32))
+        rows.append(here)
+    return _Chained(
+        evidence=np.concatenate(evidence, axis=1),
+        known=np.concatenate(known),
+        block=np.concatenate(block),
+        rows=np.concatenate(rows),
+        latest=sides,
+    )
 
 
 def _current(history: History) -> bool:

@@ -49,6 +49,15 @@ class Scored:
     current: bool = True
     learned_from: int = 0
 
+    def only(self, rows: NDArray[np.intp]) -> Scored:
+        """The issues `rows` [m], each as often as it is named."""
+        return replace(
+            self,
+            probabilities=self.probabilities[rows],
+            known=self.known[rows],
+            block=self.block[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Terms:

@@ -16,6 +16,7 @@ from training.judge.bootstrap import (
 )
 from training.judge.gate import Case, Served
 from training.judge.judged import Judged
+from training.judge.redraw import REDRAWS
 from training.snapshot.manifest import Window
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -101,4 +102,10 @@ def _judged(known: Any, truth: Any, skill: float, noise: Any) -> Judged:
     logits[np.arange(len(truth)), truth] += 2 * skill
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     offered = p == p.max(axis=1, keepdims=True)
-    return Judged(LABELS, known, p, offered, offered & (p >= 0.93), 0.9)
+    applied = offered & (p >= 0.93)
+    return Judged(LABELS, known, p, offered, applied, always(applied), 0.9)
+
+
+def always(applied: Any) -> Any:
+    """What cuts cover that every redraw of the past chooses alike."""
+    return np.tile(applied.any(axis=1), (REDRAWS, 1))

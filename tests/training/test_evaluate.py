@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from bot.classify.build import build_bundle
 from bot.classify.bundle import read_bundle, write_manifest
-from bot.classify.head import Head, History, fit_head
+from bot.classify.head import Learned, learn
+from bot.classify.history import History
 from bot.classify.seen import PROVENANCE, Provenance
 from bot.core.text import TEXT_VERSION
 from bot.errors import UserError
@@ -103,11 +104,11 @@ def test_heads_are_told_what_their_encoder_learned_from(
     """Of one repository half, of the other nothing; and each contender of its own."""
     told: list[int | None] = []
 
-    def fit(history: History, *args: Any, **more: Any) -> Head:
+    def fit(history: History, *args: Any, **more: Any) -> Learned:
         told.append(None if history.seen is None else int(history.seen.sum()))
-        return fit_head(history, *args, **more)
+        return learn(history, *args, **more)
 
-    monkeypatch.setattr(showing, "fit_head", fit)
+    monkeypatch.setattr(showing, "learn", fit)
     weights = Path(shutil.copytree(tiny_weights, tmp_path / "weights"))
     middle = snapshot.repository("a/one").take("train", "unlabelled").issues[49].created_at
     (weights / PROVENANCE).write_text(Provenance(("abc",), {"a/one": middle}).text())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.contests import contest
+from tests.training.contests import always, contest
 from training.judge.bootstrap import (
     Difference,
     compare_coverage,
@@ -33,7 +33,7 @@ def judged(p: Any, known: Any, *, target: float = 0.75, applied: Any = None) -> 
     p, known = np.array(p, dtype=float), np.array(known, dtype=np.int8)
     offered = np.ones(p.shape, dtype=bool)
     applied = offered & (p > 0.5) if applied is None else np.array(applied)
-    return Judged(("x", "y")[: p.shape[1]], known, p, offered, applied, target)
+    return Judged(("x", "y")[: p.shape[1]], known, p, offered, applied, always(applied), target)
 
 
 def test_coverage_at_the_promised_precision_by_hand() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from training.judge.judged import Floats, Judged, coverage_at_promise, f1_counts, rank
+from training.judge.redraw import error_of_mean
 
 RESAMPLES = 2000
 RESOLVED = 20
@@ -78,16 +79,22 @@ def resample(sizes: Sequence[int], *, resamples: int, seed: int) -> list[Floats]
 
 
 def compare_served(champion: Parts, challenger: Parts, weights: Sequence[Floats]) -> Difference:
-    """Share of the issues that each one's own cuts, the ones that serve, apply a label to."""
-    covered = [
-        np.concatenate([np.zeros(0), *(part.applied.any(axis=1) for part in parts)])
-        for parts in (champion, challenger)
-    ]
-    gain = covered[1] - covered[0]
-    if not len(gain):
+    """Share of the issues that each one's own cuts apply a label to: the mean over redraws of the past that
+    chooses them. The draws scatter by the issues that judge, and by that past."""
+    issues = sum(part.covered.shape[1] for part in champion)
+    if not issues:
         return Difference(0.0, 0.0, np.zeros(2))
-    draws = np.concatenate(weights, axis=1) @ gain / len(gain)
-    return Difference(float(covered[0].mean()), float(covered[1].mean()), draws)
+    before, after = (
+        sum(float(part.covered.mean(axis=0).sum()) for part in parts) / issues
+        for parts in (champion, challenger)
+    )
+    rng = np.random.default_rng(0)
+    draws = np.zeros(len(weights[0]))
+    for one, other, w in zip(champion, challenger, weights, strict=True):
+        gain = other.covered.astype(np.float64) - one.covered
+        luck = gain.shape[1] * error_of_mean(gain.mean(axis=1)) * rng.standard_normal(len(w))
+        draws += w @ gain.mean(axis=0) + luck
+    return Difference(before, after, draws / issues)
 
 
 def compare_coverage(champion: Parts, challenger: Parts, weights: Sequence[Floats]) -> Difference:

@@ -38,6 +38,8 @@ class Judged:
     """[n, L]: the likeliest label of each exclusive group, and all labels of none."""
     applied: Bools
     """[n, L]: what the serving path decides to apply."""
+    covered: Bools
+    """[redraws, n]: whether an issue gets a label by the cuts of each redraw of the past."""
     target: float
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 
 from bot.classify.bundle import BUILD_ADVICE, Backend
 from bot.classify.encoder import Encoder
-from bot.classify.head import Head, fit_head
+from bot.classify.head import Head, Learned, learn
 from bot.classify.history import History
 from bot.classify.promise import winners
 from bot.classify.seen import Provenance
@@ -26,6 +26,7 @@ from bot.core.text import TEXT_VERSION
 from bot.core.types import Score
 from bot.errors import UserError
 from training.judge.judged import Bools, Judged
+from training.judge.redraw import covered
 from training.snapshot.read import RepositoryData, Snapshot, SnapshotIssue
 
 OnProgress = Callable[[str, int, int], None]
@@ -79,8 +80,8 @@ def show(
             history = history_of(
                 past, vectors, dim=of_labels.shape[1], provenance=encoder.provenance
             )
-            head = _fit(past, history, of_labels)
-            found[data.name] = _showing(data, head, history, vectors)
+            learned = _learn(past, history, of_labels)
+            found[data.name] = _showing(data, learned, history, vectors)
     return shown
 
 
@@ -98,13 +99,12 @@ def _embed(
     return found
 
 
-def _fit(past: RepositoryData, history: History, label_vectors: Any) -> Head:
-    return fit_head(
+def _learn(past: RepositoryData, history: History, label_vectors: Any) -> Learned:
+    return learn(
         history,
         past.specs,
         label_vectors=label_vectors,
         exclusive=past.facts.exclusive,
-        target=past.facts.target,
         families=past.families,
     )
 
@@ -138,9 +138,9 @@ def history_of(
 
 
 def _showing(
-    data: RepositoryData, head: Head, history: History, vectors: Mapping[int, Any]
+    data: RepositoryData, learned: Learned, history: History, vectors: Mapping[int, Any]
 ) -> Showing:
-    judged = data.take("evaluate")
+    judged, head = data.take("evaluate"), learned.head(data.facts.target)
     scores = _score(judged.issues, head, vectors)
     p = np.array([[score.probability for score in row] for row in scores]).reshape(
         len(scores), len(head.labels)
@@ -148,13 +148,15 @@ def _showing(
     by_id = {issue.id: issue for issue in data.issues}
     corrected = [by_id[one.issue] for one in data.corrections]
     acted = _applied(_score(corrected, head, vectors), head)
+    offered = winners(p, head.labels, head.exclusive)
     return Showing(
         Judged(
             labels=head.labels,
             known=judged.known,
             probabilities=p,
-            offered=winners(p, head.labels, head.exclusive),
+            offered=offered,
             applied=_applied(scores, head),
+            covered=covered(learned, p, offered, target=head.target),
             target=data.facts.target,
         ),
         honoured=_honoured(data, acted, head.labels),
