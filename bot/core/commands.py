@@ -46,12 +46,12 @@ def parse_commands(body: str) -> tuple[Command, ...]:
     return tuple(command for command in found if command is not None)[:MOST_COMMANDS]
 
 
-def nearest(name: str, known: Collection[str], *, most: int = 3) -> tuple[str, ...]:
-    """The names most like one that does not exist, best first; () where none is like it."""
+def nearest(name: str, known: Collection[str]) -> tuple[str, ...]:
+    """The three names most like one that does not exist, best first; () where none is like it."""
     scored = sorted(
         ((_likeness(name, other), other) for other in known), key=lambda p: (-p[0], p[1])
     )
-    return tuple(other for likeness, other in scored if likeness >= 0.5)[:most]
+    return tuple(other for likeness, other in scored if likeness >= 0.5)[:3]
 
 
 def _likeness(name: str, other: str) -> float:

@@ -128,8 +128,9 @@ def wait_until(done: Callable[[], bool], *, what: str, patience: float, logs: Pa
         time.sleep(POLL)
 
 
-def _tails(logs: Path, *, lines: int = 15) -> str:
+def _tails(logs: Path) -> str:
+    """The last 15 lines of each."""
     found = {
         log.name: log.read_text(errors="replace").splitlines() for log in sorted(logs.glob("*.log"))
     }
-    return "\n".join(f"--- {name}\n" + "\n".join(text[-lines:]) for name, text in found.items())
+    return "\n".join(f"--- {name}\n" + "\n".join(text[-15:]) for name, text in found.items())

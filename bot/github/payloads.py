@@ -161,11 +161,11 @@ def _label_names(raw: object) -> list[str]:
     return [name for name in names if name]
 
 
-def label_from(raw: object, *, of: str = "label") -> RepositoryLabel:
+def label_from(raw: object) -> RepositoryLabel:
     """A label with its id."""
     return RepositoryLabel(
-        github_id=need(raw, "id", int, of=of),
-        name=need(raw, "name", str, of=of),
+        github_id=need(raw, "id", int, of="label"),
+        name=need(raw, "name", str, of="label"),
         description=may(raw, "description", str, ""),
         color=may(raw, "color", str, "ededed"),
     )

@@ -20,6 +20,8 @@ from bot.jobs.attempt import Unsettled, attempt
 from bot.jobs.queue import TASK_WAKE, Job, wake
 from bot.store.engine import Database
 
+PATIENCE = 30
+"""Seconds that the end of a job is tried to be told to a database that is away."""
 MAX_CRASHES = 5
 """A job during which that many workers died is taken for the cause."""
 
@@ -140,8 +142,8 @@ def _task(database: Database, function: Callable[..., None]) -> Callable[..., No
     return run
 
 
-async def _patiently(call: Callable[[], Any], *, pauses: int = 30) -> None:
-    for left in range(pauses, -1, -1):
+async def _patiently(call: Callable[[], Any]) -> None:
+    for left in range(PATIENCE, -1, -1):
         try:
             await call()
         except ConnectorException as error:
