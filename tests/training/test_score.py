@@ -18,6 +18,7 @@ from tests.training.tiny import (
 )
 from training import recipe as recipes
 from training.cli import app
+from training.cli.score import _names
 from training.device import Device
 from training.scoring.held_out import plan_encoders
 from training.scoring.model import train_model
@@ -272,3 +273,7 @@ def test_figures_that_cannot_be_written(tmp_path: Path, base: Path) -> None:
         result = run("--train", file, "--test", file, "--encoder", base, "--json", out)
         assert result.exit_code == 2
         assert message in result.output
+
+
+def test_labels_are_given_in_lines_or_with_commas_in_quotes() -> None:
+    assert _names('bug, "area: a, b"\nfeature\n') == ("bug", "area: a, b", "feature")

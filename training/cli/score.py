@@ -81,8 +81,8 @@ def score(
 
 
 def _names(labels: str) -> tuple[str, ...]:
-    """Separated by commas; one that has a comma stands in double quotes."""
-    read = csv.reader([labels], skipinitialspace=True)
+    """Separated by commas or line breaks; one that has a comma stands in double quotes."""
+    read = csv.reader(labels.splitlines(), skipinitialspace=True)
     return tuple(name.strip() for row in read for name in row if name.strip())
 
 
