@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,12 +13,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import UserError
 
+PREFIX = "LABELWRIGHT_"
+
 
 class Settings(BaseSettings):
     """Every setting with its default. Environment names are `LABELWRIGHT_` + the upper-case field name;
     `DATABASE_URL` is read without the prefix, as every platform spells it so."""
 
-    model_config = SettingsConfigDict(env_prefix="LABELWRIGHT_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     data_dir: Path = Field(
         default=Path("~/.local/share/labelwright"),
@@ -139,12 +143,25 @@ def load_settings() -> Settings:
     """Settings from the environment.
 
     Raises:
-        UserError: a value is unusable; the message names the variable.
+        UserError: a value is unusable, or a name misspelt; the message names the variable.
     """
+    _check_names()
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0]) if first["loc"] else "?"
-        name = field if field == "DATABASE_URL" else f"LABELWRIGHT_{field.upper()}"
+        name = field if field == "DATABASE_URL" else f"{PREFIX}{field.upper()}"
         raise UserError(f"{name}: {first['msg']}") from None
+
+
+def _check_names() -> None:
+    """UserError for a variable that is nearly a setting. Others pass: platforms set some of our prefix, too
+    (Kubernetes does for a Service of our name)."""
+    fields = Settings.model_fields.items()
+    known = [str(field.validation_alias or f"{PREFIX}{name.upper()}") for name, field in fields]
+    spelled = {name if name.startswith(PREFIX) else f"{PREFIX}{name}": name for name in known}
+    for name in os.environ:
+        near = get_close_matches(name, spelled, n=1, cutoff=0.9)
+        if name.startswith(PREFIX) and near and name not in known:
+            raise UserError(f"{name} is no setting. Did you mean {spelled[near[0]]}?")

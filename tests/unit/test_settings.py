@@ -104,6 +104,26 @@ def test_an_unusable_value_is_named(load: Set, name: str, value: str) -> None:
         load(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("AGENT_TOKEN", "LABELWRIGHT_AGENT_TOKENS"),
+        ("DATADIR", "LABELWRIGHT_DATA_DIR"),
+        ("DATABASE_URL", "DATABASE_URL"),
+    ],
+)
+def test_a_name_that_is_nearly_a_setting_is_told(
+    load: Set, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(f"LABELWRIGHT_{name}", "x")
+    with pytest.raises(UserError, match=f"^LABELWRIGHT_{name} is no .* mean {meant}\\?$"):
+        load()
+
+
+def test_what_a_platform_sets_is_let_be(load: Set) -> None:
+    load(SERVICE_HOST="10.0.0.1", SERVICE_PORT="8080", PORT_8080_TCP="tcp://10.0.0.1:8080")
+
+
 def test_an_error_does_not_repeat_a_secret(load: Set) -> None:
     with pytest.raises(UserError) as caught:
         load(GITHUB_APP_ID="hush-secret-in-the-wrong-place")
