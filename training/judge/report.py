@@ -32,11 +32,13 @@ LEGEND = (
     "somebody set, then over repositories.",
     "Coverage at promise: issues with a label above the cut at which precision is the promised one. The cut is "
     "chosen on these very issues, for all alike: to compare by at equal precision, not a promise.",
-    "Served: what the cuts that each head chose on its past would have applied to these issues; the gate goes by that. "
+    "Served: what the cuts that each head chose on its past would have applied to these issues. "
     "Unknown: the share of it that nobody settled; precision leaves it out.",
+    "Coverage, own cuts: the same, as the mean over cuts from redraws of that past, for which cut just passes its "
+    "test is chance; the gate goes by that.",
     "Calibration error: mean gap between the probability that was said and the share that was right.",
     "Differences: of a repository, in its coverage with own cuts. Intervals: paired bootstrap over issues, stratified "
-    "by repository.",
+    "by repository; of own cuts, over the past that chose them as well.",
 )
 STYLE = (
     "body{font-family:sans-serif;max-width:68em;margin:2em auto;padding:0 1em;color:#222}"
