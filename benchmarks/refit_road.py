@@ -32,7 +32,7 @@ def drive(bundle: Path, *, corrections: int) -> list[Effect]:
     """Correct the bot so often, one after the other, on a repository with the sample's history."""
     with running_stack(bundle=bundle) as stack:
         repository_id = _learned(stack)
-        filed = [issue for issue in load_sample().issues if not issue.is_pr][-corrections:]
+        filed = load_sample().issues[-corrections:]
         found = (
             _correct(stack, repository_id, issue.title, issue.body, issue.labels) for issue in filed
         )

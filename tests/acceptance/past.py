@@ -26,8 +26,8 @@ def seed(sandbox: SandboxServer, full_name: str, issue: SampleIssue, **more: Any
 
 
 def sample_issues(count: int) -> list[SampleIssue]:
-    """The oldest issues of the sample that are not pull requests."""
-    return [issue for issue in load_sample().issues if not issue.is_pr][:count]
+    """The oldest issues of the sample."""
+    return list(load_sample().issues[:count])
 
 
 def plain_history(count: int, *, label: str = "bug") -> list[SampleIssue]:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from bot.classify.head import Head, History, fit_head, fit_heads, refit_labels
+from bot.classify.head import Head, fit_head, fit_heads, refit_labels
+from bot.classify.history import History
 from bot.classify.memory import Memory, Remembered
 from bot.core.evidence import known_pairs
 from bot.core.measure import measure

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from bot.classify.folds import forward_blocks
-from bot.classify.head import Head, History, fit_head
+from bot.classify.head import Head, fit_head
+from bot.classify.history import History
 from bot.classify.lookback import ENOUGH
 from bot.core.evidence import known_pairs
 from bot.core.types import IssueText, LabelSpec

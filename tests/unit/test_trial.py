@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bot.classify import folds
-from bot.classify.head import Head, History, fit_head, refit_labels
+from bot.classify.head import Head, fit_head, refit_labels
+from bot.classify.history import History
 from bot.classify.memory import Memory, Remembered
 from bot.classify.trial import FOLDS, Lesson, Trial, _same_text, compare
 from bot.core.types import IssueText, LabelSpec
