@@ -15,7 +15,7 @@ from datetime import timedelta
 from importlib.metadata import distribution
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 from packaging.requirements import Requirement
 from rich.console import Console
 

@@ -89,7 +89,7 @@ def _text(rng: np.random.Generator, own: NDArray[np.int64], words: int) -> Issue
 
 
 def _unit(rows: NDArray[Any]) -> NDArray[Any]:
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True))
 
 
 def main() -> None:

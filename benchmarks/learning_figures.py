@@ -134,10 +134,10 @@ def _wrong(outcome: Outcome, pairs: set[tuple[int, int]]) -> dict[str, int]:
 def corrected_right(taught: Sequence[Taught]) -> dict[str, dict[str, int]]:
     """By kind: corrections, and how many the head that served after their refit had right; where the swap
     was refused that is the old head."""
-    found = {kind: {"n": 0, "before": 0, "right": 0} for kind in KINDS}
+    found: dict[str, dict[str, int]] = {kind: {"n": 0, "before": 0, "right": 0} for kind in KINDS}
     for one in taught:
         for kind, tally in one.trial.fresh.items() if one.trial else ():
-            sums = found[kind]  # type: ignore[index]
+            sums = found[kind]
             sums["n"] += tally.n
             sums["before"] += tally.before
             sums["right"] += tally.before if one.objection else tally.after

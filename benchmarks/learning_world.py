@@ -29,7 +29,7 @@ from bot.issues_file import FiledIssue
 from bot.jobs.learning.past import Past
 from bot.preview.past import PastIssue
 from bot.preview.record import PastRecord
-from bot.store.issues import StoredIssue
+from bot.store.outlines import Outline
 
 Groups = Sequence[Sequence[str]]
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -78,7 +78,7 @@ class World:
         self._record = PastRecord(
             self._past, settling=SETTLING, until=datetime.max.replace(tzinfo=UTC)
         )
-        self._stored = [_stored(row, issue, self.filed[row]) for row, issue in enumerate(issues)]
+        self._outlines = [_outline(row, issue, self.filed[row]) for row, issue in enumerate(issues)]
 
     def _before(self, row: int) -> PastIssue:
         """People's labels are there from the past only."""
@@ -115,7 +115,7 @@ class World:
         told = [one for found in self.corrections.values() for one in found]
         return Past(
             full_name=self.name,
-            issues=self._stored[:rows],
+            issues=self._outlines[:rows],
             events={},
             corrections=sorted(told, key=lambda one: (one.at, one.issue_id)),
             specs=[LabelSpec(name) for name in names],
@@ -186,20 +186,12 @@ class World:
         self._past[row] = replace(issue, events=(*issue.events, *events))
 
 
-def _stored(row: int, issue: FiledIssue, filed: datetime) -> StoredIssue:
-    return StoredIssue(
+def _outline(row: int, issue: FiledIssue, filed: datetime) -> Outline:
+    return Outline(
         id=row,
         number=issue.number,
-        title=issue.title,
-        body=issue.body,
-        as_filed=True,
-        author=issue.author,
-        author_is_bot=False,
         author_association=issue.association,
-        state="open",
-        locked=False,
-        is_pull_request=False,
         created_at=filed,
-        closed_at=None,
         labels=frozenset(),
+        text=row,
     )

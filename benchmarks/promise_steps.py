@@ -75,6 +75,7 @@ def make_steps(
             names=names,
             label_vectors=encode([label_text(LabelSpec(name)) for name in names]),
             family=np.array([families.index(family) for family in families], dtype=np.int32),
+            weights=None,
         )
         history = History(
             texts[:start], vectors[:start], known[:start], np.arange(start, dtype=float)

@@ -89,7 +89,7 @@ def _stored(options: argparse.Namespace) -> list[dict[str, Any]]:
             step |= {"database_cpu_s": database_seconds(context) - server}
             steps.append(step | {"peak_mb": getrusage(RUSAGE_SELF).ru_maxrss / 1e3})
 
-        asked = {"repository_id": REPOSITORY}
+        asked: dict[str, Any] = {"repository_id": REPOSITORY}
         step("head: fitted first", partial(learn_repository, context, reason="bench", **asked))
         for _ in range(options.rounds):
             for number in (1, 5):

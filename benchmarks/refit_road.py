@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.core.types import LabelSpec
 from bot.demo.stack import Stack, running_stack
 from bot.sandbox.sample import load_sample
 from bot.store import decisions, issues, repositories
@@ -41,7 +42,8 @@ def drive(bundle: Path, *, corrections: int) -> list[Effect]:
 
 def _learned(stack: Stack) -> int:
     sample = load_sample()
-    repository_id = stack.sandbox.add_repository(REPO, labels=list(sample.labels))
+    labels = [LabelSpec(label.name, label.description) for label in sample.labels]
+    repository_id = stack.sandbox.add_repository(REPO, labels=labels)
     for issue in sample.issues[:300]:
         stack.sandbox.seed_issue(
             REPO, title=issue.title, body=issue.body, labels=issue.labels,

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]
+import psutil
 from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -176,7 +176,7 @@ def _fill(session: Session, made: Made) -> None:
         if columns.startswith("id,"):
             newest = f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))"
             connection.execute(newest)
-    key = {"bundle": "made-up", "backend": "int8", "text_version": 1}
+    key: dict[str, Any] = {"bundle": "made-up", "backend": "int8", "text_version": 1}
     vectors.save(session, enumerate(made.history.vectors, 1), **key)
 
 

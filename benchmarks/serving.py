@@ -262,7 +262,7 @@ def _against_ours(rows: list[dict[str, Any]], row: dict[str, Any], what: str) ->
         if (other["name"], other["tokens"]) == ("int8", TOKENS)
         and (other["texts"], other["threads"]) == (row["texts"], row["threads"])
     )
-    return statistics.median(b / a for a, b in zip(ours, row[what], strict=True))
+    return float(statistics.median(b / a for a, b in zip(ours, row[what], strict=True)))
 
 
 if __name__ == "__main__":

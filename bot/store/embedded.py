@@ -133,7 +133,7 @@ def _import_library() -> Any:
 
 def _drop_stale_pid(pid_file: Path) -> None:
     """Remove a pid file whose number another program has taken since (a container started anew)."""
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     try:
         process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from training.launch import ENVIRONMENT, GRACE, REFUSAL, FitFailed, OnProgress, Work
 from training.lock import holder
