@@ -20,6 +20,7 @@ from bot.errors import UserError
 from bot.jobs.schedule import Schedule
 from bot.store import corrections, repositories, runs
 from bot.store.engine import Database
+from training.snapshot.cut import shared
 
 log = logging.getLogger(__name__)
 
@@ -101,12 +102,13 @@ def schedules(cron: str, *, after: int) -> list[Schedule]:
 
 
 def new_corrections(database: Database) -> int:
-    """Of all repositories, since the newest run began; since ever where there was none."""
+    """Of all repositories that may be learned from, since the newest run began; since ever where there was none."""
     with database.session() as session:
         newest = runs.newest(session, limit=1)
         since = newest[0].created_at if newest else datetime.min.replace(tzinfo=UTC)
         return sum(
             correction.at > since
             for row in repositories.all_active(session)
+            if shared(row)
             for correction in corrections.of_repository(session, row.id)
         )

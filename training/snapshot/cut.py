@@ -95,6 +95,11 @@ def cut_store(
     return _cut(found, out, settings=settings, left_out=left_out, now=now)
 
 
+def shared(row: Repository) -> bool:
+    """Whether its issues may be learned from: it is public, or its owner allows it."""
+    return not row.private or parse_rules(row.rules_text or "").share_for_training
+
+
 def _gather(
     session: Session, row: Repository, *, settled_before: datetime
 ) -> tuple[Gathered, dict[str, int]]:
@@ -102,7 +107,7 @@ def _gather(
     rules = parse_rules(row.rules_text or "")
     stored = issues.history(session, row.id)
     real = [issue for issue in stored if not issue.is_pull_request]
-    if row.private and not rules.share_for_training:
+    if not shared(row):
         return Gathered(row.full_name, "store", (), (), rules), {PRIVATE: len(real)}
     kept = [issue for issue in real if teaches(issue.state)]
     events = discount_doubtful(label_events.of_repository(session, row.id))

@@ -7,11 +7,14 @@ from threading import Event, Thread
 from time import sleep
 
 import pytest
+from sqlalchemy.orm import Session
 
+from bot.core.corrections import Correction
 from bot.errors import UserError
 from bot.jobs.schedule import fire_due
+from bot.store import corrections, repositories
 from bot.store.engine import Database
-from tests.training.test_cut_store import NOW
+from tests.training.test_cut_store import NOW, fill
 from training.run import House
 from training.schedule import Retraining, Stopping, new_corrections, schedules
 
@@ -59,3 +62,17 @@ def test_due_times_retrain_and_corrections_have_to_be_enough(
     assert [one.name for one in schedules("23 4 * * 0", after=0)] == ["retrain-resume", "retrain"]
     with pytest.raises(UserError, match="'weekly' is no cron line"):
         schedules("weekly", after=0)
+
+
+def test_corrections_that_may_not_be_learned_from_are_worth_no_run(
+    session: Session, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(session, count=2)
+    fill(session, id=80, count=2, private=True)
+    session.commit()
+    told = Correction("removal", 1, "bug", None, "ada", 1.0, NOW)
+    monkeypatch.setattr(corrections, "of_repository", lambda session, id: [told])
+    assert new_corrections(database) == 1
+    repositories.save_rules(session, 80, text="share_for_training: true", etag=None, error=None)
+    session.commit()
+    assert new_corrections(database) == 2
