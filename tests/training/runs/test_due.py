@@ -7,7 +7,6 @@ from threading import Event, Thread
 from time import sleep
 
 import pytest
-from sqlalchemy.orm import Session
 
 from bot.core.corrections import Correction
 from bot.errors import UserError
@@ -65,14 +64,14 @@ def test_due_times_retrain_and_corrections_have_to_be_enough(
 
 
 def test_corrections_that_may_not_be_learned_from_are_worth_no_run(
-    session: Session, database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(session, count=2)
-    fill(session, id=80, count=2, private=True)
-    session.commit()
     told = Correction("removal", 1, "bug", None, "ada", 1.0, NOW)
     monkeypatch.setattr(corrections, "of_repository", lambda session, id: [told])
+    with database.session() as session:
+        fill(session, count=2)
+        fill(session, id=80, count=2, private=True)
     assert new_corrections(database) == 1
-    repositories.save_rules(session, 80, text="share_for_training: true", etag=None, error=None)
-    session.commit()
+    with database.session() as session:
+        repositories.save_rules(session, 80, text="share_for_training: true", etag=None, error=None)
     assert new_corrections(database) == 2
