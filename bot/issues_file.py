@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bot.core.provenance import AT_CREATION
 from bot.core.types import ActorKind, LabelEvent
 from bot.errors import UserError
-from bot.github.payloads import AT_CREATION
 
 FORMAT = "each line must be a JSON object with title, body and labels, the file plain or gzip"
 

@@ -25,6 +25,9 @@ GHOST = "ghost"
 be a maintainer who left, but also a bot, or ourselves under a former name: it is no evidence. What it took
 off does not come back all the same."""
 
+AT_CREATION = timedelta(seconds=1)
+"""Labels that an issue form or template sets carry the issue's own second."""
+
 MAINTAINER = 1.0
 AUTHOR = 0.5
 STANDING = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})

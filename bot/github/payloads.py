@@ -8,17 +8,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from bot.core.provenance import GHOST
+from bot.core.provenance import AT_CREATION, GHOST
 from bot.core.types import ActorKind, Issue, LabelEvent, RepositoryLabel
 from bot.errors import GiveUp
 
 T = TypeVar("T")
-
-AT_CREATION = timedelta(seconds=1)
-"""Labels that an issue form or template sets carry the issue's own second."""
 
 SPAM = re.compile(r"(?<![a-z])spam$", re.IGNORECASE)
 """Labels that call an issue spam: `spam`, `type: spam`, `🚫 Spam`."""
