@@ -24,7 +24,7 @@ from bot.errors import UserError
 from tests.training.dated import START, cut_rows, dated_rows
 from tests.training.tiny import write_rows
 from training.cli import app
-from training.judge import showing
+from training.judge import redraw, showing
 from training.judge.card import model_card, spent_on
 from training.judge.evaluate import CONTENDERS, Evaluation, evaluate
 from training.judge.gate import Terms, judge
@@ -126,6 +126,16 @@ def test_heads_are_told_what_their_encoder_learned_from(
     report = (tmp_path / "report" / "report.md").read_text()
     assert f"The challenger's encoder learned from {left} of the {sum(labelled.values())}" in report
     assert "The champion's encoder learned" not in report
+
+
+def test_a_past_that_is_drawn_once_covers_what_serves(
+    snapshot: Snapshot, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redraw, "DRAWN", np.ones((1, redraw.GROUPS), dtype=np.int64))
+    found = evaluate(snapshot, tiny_bundle, tiny_bundle, resamples=2)
+    judged = found.shown["champion"]["a/one"].judged
+    assert judged.applied.any(), "or this test shows nothing"
+    assert np.array_equal(judged.covered, judged.applied.any(axis=1)[None])
 
 
 def test_a_bundle_against_itself_changes_nothing_and_is_not_tried(
