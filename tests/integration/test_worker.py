@@ -23,7 +23,7 @@ from bot.errors import GiveUp, Ignore, RetryLater, UserError
 from bot.jobs import attempt as attempt_module
 from bot.jobs.attempt import Unsettled, backoff
 from bot.jobs.engine import MAX_CRASHES, sweep
-from bot.jobs.queue import defer
+from bot.jobs.queue import QUEUES, defer
 from bot.jobs.worker import Serving, Timing, run_worker
 from bot.store import beats, deliveries
 from bot.store.engine import Database
@@ -105,12 +105,22 @@ def test_jobs_run_with_their_arguments_in_threads_side_by_side(database: Databas
 def test_new_jobs_and_freed_locks_are_announced_not_polled_for(database: Database) -> None:
     ran: list[int] = []
     with working(database, {"note": lambda n: ran.append(n)}, timing=NO_POLL):
-        eventually(lambda: fresh_beats(database))
+        eventually(lambda: listening(database) == len(QUEUES))
         with database.session() as session:
             for n in range(6):
                 defer(session, "note", lock="one", n=n)
         eventually(lambda: len(ran) == 6)
     assert ran == list(range(6))
+
+
+def listening(database: Database) -> int:
+    """Connections that hear of new jobs: what is announced before goes unheard, and is polled for."""
+    asked = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND query ~* '^listen' AND state = 'idle'"
+    )
+    with database.session() as session:
+        return int(session.execute(asked).scalar_one())
 
 
 def fresh_beats(database: Database) -> list[Any]:
