@@ -24,7 +24,7 @@ from benchmarks.promise_steps import Step, kept_steps, make_steps
 from bot.classify.calibrate import Combiner, cross_probabilities, fit_combiner
 from bot.classify.choices import NEW_PAIRS, Earlier
 from bot.classify.folds import BLOCKS
-from bot.classify.promise import Promise, Scored, make_promise, winners
+from bot.classify.promise import Promise, Scored, above, make_promise, winners
 from bot.core.measure import Measure, measure, pooled
 from bot.core.sequence import disproved
 from bot.core.silence import silent
@@ -181,8 +181,7 @@ def _whole_of(policy: Policy, earlier: Earlier) -> float:
 
 def _applied(step: Step, combiner: Combiner, promise: Promise) -> NDArray[np.bool_]:
     p = combiner.probabilities(step.arriving[:, : step.stop - step.start])
-    cuts = np.array([np.inf if cut.apply_at is None else cut.apply_at for cut in promise.cuts])
-    return winners(p, step.names, step.exclusive) & (p >= cuts)
+    return winners(p, step.names, step.exclusive) & above(p, [x.apply_at for x in promise.cuts])
 
 
 class _Watch:

@@ -107,7 +107,7 @@ def make_promise(
     pooled, apply_at = chosen.pooled, chosen.apply_at
     in_force = [pooled.cut if pooled and cut is not None else None for cut in apply_at]
     expectation = expect(
-        chosen.expected & _above(scored.probabilities, in_force),
+        chosen.expected & above(scored.probabilities, in_force),
         scored.known,
         history,
         labels=labels,
@@ -167,11 +167,11 @@ def _turned(
     """Why the record of these cuts no longer tells of today; "" if it does, or if it is not of today."""
     if not scored.current:
         return ""
-    reached = sure & _above(scored.probabilities, apply_at) & (scored.known != 0)
+    reached = sure & above(scored.probabilities, apply_at) & (scored.known != 0)
     return turned_lately(scored.known[reached] > 0, target=target)
 
 
-def _above(p: NDArray[np.float64], cuts: Sequence[float | None]) -> NDArray[np.bool_]:
+def above(p: NDArray[np.float64], cuts: Sequence[float | None]) -> NDArray[np.bool_]:
     """Pairs [n, L] that reach the cut of their label; none of a label without a cut does."""
     return np.asarray(p >= np.array([np.inf if cut is None else cut for cut in cuts]))
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.classify.head import Learned
+from bot.classify.promise import above
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -35,8 +36,7 @@ def covered(learned: Learned, probabilities: Floats, offered: Bools, *, target: 
     for times in DRAWN:
         drawn = past.scored.only(np.repeat(np.arange(len(past.rows)), times[past.rows % GROUPS]))
         cuts = [x.apply_at for x in learned.promise(drawn, target).cuts]
-        reached = probabilities >= [np.inf if cut is None else cut for cut in cuts]
-        found.append((offered & reached).any(axis=1))
+        found.append((offered & above(probabilities, cuts)).any(axis=1))
     return np.array(found)
 
 
